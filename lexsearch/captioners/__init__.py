@@ -1,0 +1,86 @@
+"""The captioner contract, and how to open one by name.
+
+A captioner turns views (a crop and its pixels) into words. It knows nothing of files,
+stores or engines; whoever calls it decodes ahead on threads, batches and keeps the results.
+"""
+
+from __future__ import annotations
+
+import importlib
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from lexsearch.errors import CaptionerError
+from lexsearch.records import CaptionerKey, Crop
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One crop of one picture, ready to be looked at.
+
+    crop: its name, and its box in pixels of the upright picture.
+    image: RGB, upright, never enlarged; its longer side is at most the captioner's `view_side`.
+    """
+
+    crop: Crop
+    image: Image
+
+
+class Words(NamedTuple):
+    """What a captioner has to say of a view.
+
+    field: "caption" for a description, "text" for words read in the picture.
+    """
+
+    text: str
+    field: str = "caption"
+
+
+class Captioner(ABC):
+    """Turns views into words.
+
+    key: name, version and prompt; captions with another key are made anew.
+    view_side: the longest side, in pixels, of the views it can make use of.
+    batch_size: how many views it likes to see at once.
+    """
+
+    key: CaptionerKey
+    view_side: int
+    batch_size: int = 1
+
+    @abstractmethod
+    def caption(self, views: Sequence[View]) -> list[list[Words]]:
+        """Words for each view, in the order of `views`; an empty list where it sees nothing.
+
+        Raises CaptionerError when a view cannot be captioned; the caller then tries the
+        views of the batch one picture at a time, so that one bad picture costs no other.
+        """
+
+    def close(self) -> None:
+        """Free what it holds (a model, connections)."""
+
+
+_CAPTIONERS = {
+    "tagger": "lexsearch.captioners.tagger:Tagger",
+}
+
+
+def open_captioner(name: str = "auto", **options: object) -> Captioner:
+    """A captioner by name: "auto" or "tagger".
+
+    Raises CaptionerError when the name is unknown or what it needs is not installed.
+    """
+    if name == "auto":
+        name = "tagger"
+    if name not in _CAPTIONERS:
+        raise CaptionerError(
+            f"there is no captioner {name!r}; choose one of: auto, {', '.join(_CAPTIONERS)}"
+        )
+    module, _, attribute = _CAPTIONERS[name].partition(":")
+    captioner: Captioner = getattr(importlib.import_module(module), attribute)(**options)
+    return captioner

@@ -1,0 +1,101 @@
+"""Cut a picture into named boxes: pure geometry.
+
+Sec. 3.1 of Nakata et al. 2024 cuts each image into fixed patches: 2 vertical halves,
+2 horizontal halves, 4 quarters and 9 ninths (17), or the same four patterns at half-patch
+stride (3 + 3 + 9 + 25 = 40 overlapped patches).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from lexsearch.records import WHOLE, Box, Crop
+
+MIN_SIDE = 16
+"""A pattern whose patches would have a side shorter than this many pixels is left out."""
+
+
+class _Pattern(NamedTuple):
+    columns: int
+    rows: int
+    noun: str
+
+
+_PATTERNS = (
+    _Pattern(2, 1, "half"),
+    _Pattern(1, 2, "half"),
+    _Pattern(2, 2, "quarter"),
+    _Pattern(3, 3, "ninth"),
+)
+_ACROSS = {
+    1: ("",),
+    2: ("left", "right"),
+    3: ("left", "centre", "right"),
+    5: ("left", "centre left", "centre", "centre right", "right"),
+}
+_DOWN = {
+    1: ("",),
+    2: ("top", "bottom"),
+    3: ("top", "middle", "bottom"),
+    5: ("top", "upper", "middle", "lower", "bottom"),
+}
+
+
+def whole(width: int, height: int) -> tuple[Crop, ...]:
+    """The picture itself as a crop."""
+    return (Crop(WHOLE, Box(0, 0, width, height)),)
+
+
+def fixed(width: int, height: int, min_side: int = MIN_SIDE) -> tuple[Crop, ...]:
+    """The paper's 17 fixed patches; each pattern tiles the picture exactly.
+
+    Patterns that would give a patch shorter than `min_side` pixels (at least 1) are left out.
+    """
+    return _patches(width, height, min_side, stride=2)
+
+
+def overlapped(width: int, height: int, min_side: int = MIN_SIDE) -> tuple[Crop, ...]:
+    """The paper's 40 overlapped patches: the four fixed patterns at half-patch stride.
+
+    Every fixed patch is also an overlapped one, with the same box.
+    """
+    return _patches(width, height, min_side, stride=1)
+
+
+SCHEMES: Mapping[str, Callable[[int, int], tuple[Crop, ...]]] = {
+    "fixed": fixed,
+    "overlapped": overlapped,
+    "none": lambda width, height: (),
+}
+"""The patches beside the whole, by the name of the scheme."""
+
+
+def _patches(width: int, height: int, min_side: int, stride: int) -> tuple[Crop, ...]:
+    crops = []
+    for columns, rows, noun in _PATTERNS:
+        if width // columns < max(min_side, 1) or height // rows < max(min_side, 1):
+            continue
+        lefts, tops = _starts(columns, stride), _starts(rows, stride)
+        for row, top in enumerate(tops):
+            for column, left in enumerate(lefts):
+                name = _name(_DOWN[len(tops)][row], _ACROSS[len(lefts)][column], noun)
+                box = Box(
+                    left * width // (2 * columns),
+                    top * height // (2 * rows),
+                    (left + 2) * width // (2 * columns),
+                    (top + 2) * height // (2 * rows),
+                )
+                crops.append(Crop(name, box))
+    return tuple(crops)
+
+
+def _starts(count: int, stride: int) -> range:
+    """Where patches start along one side, in half patches."""
+    return range(0, 2 * count - 1, stride)
+
+
+def _name(down: str, across: str, noun: str) -> str:
+    if (down, across) == ("middle", "centre"):
+        return f"centre {noun}"
+    return " ".join(part for part in (down, across, noun) if part)

@@ -1,0 +1,61 @@
+"""What can go wrong, as one tree.
+
+    LexsearchError
+    ├── ImageError          one picture cannot be used (the rest of the work goes on)
+    ├── CaptionerError      a captioner cannot be opened, or failed on a picture
+    ├── ImportFormatError   a line of an imported file is not a caption
+    ├── QueryError          the query holds nothing to search for
+    └── IndexError_         the index as a whole cannot be used
+        ├── IndexNotFound   there is no index at that path
+        ├── IndexLocked     another process is writing to it
+        ├── IndexReadOnly   it may be searched but not changed
+        ├── StorageError    the disk is full or failing
+        └── EngineError     the text index is missing or broken (rebuilt from captions by `reindex`)
+
+Every message names the file it is about and the next step. Errors of foreign libraries are
+translated where they arise; nothing above the storage and engine modules ever sees one.
+"""
+
+
+class LexsearchError(Exception):
+    """Base of everything lexsearch raises on purpose."""
+
+
+class ImageError(LexsearchError):
+    """One image file cannot be used; the message is the reason, without the path."""
+
+
+class CaptionerError(LexsearchError):
+    """A captioner is unknown, not installed, or failed on a picture."""
+
+
+class ImportFormatError(LexsearchError):
+    """A row of an imported captions file cannot be understood."""
+
+
+class QueryError(LexsearchError):
+    """A query that holds no keyword."""
+
+
+class IndexError_(LexsearchError):
+    """The index as a whole cannot be used as asked."""
+
+
+class IndexNotFound(IndexError_):
+    """There is no index at the given path."""
+
+
+class IndexLocked(IndexError_):
+    """Another process is writing to the index."""
+
+
+class IndexReadOnly(IndexError_):
+    """The index folder may not be written to."""
+
+
+class StorageError(IndexError_):
+    """Writing failed: the disk is full, or failing."""
+
+
+class EngineError(IndexError_):
+    """The text index is missing, broken, or the engine cannot start."""
