@@ -1,0 +1,250 @@
+"""Embedded Lucene: the classes in Pyserini's Anserini jar, called through pyjnius.
+
+An index written here opens in Pyserini (fields `id` and `contents`), and with the "porter"
+analyzer ranks as Pyserini does. Crossing into Java costs microseconds a call, so results come
+back as one string for all hits, and Java classes are declared with just the methods used
+(reflecting on a whole class takes milliseconds).
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Any
+
+from lexsearch.engines import Engine, Ranking, Scored, _classes, _jvm
+from lexsearch.errors import EngineError, StorageError
+from lexsearch.records import Document, Keyword, Query
+
+_ID, _CONTENTS = "id", "contents"  # the names that Anserini and Pyserini use
+_RAM_BUFFER_MB = 128.0
+_MAX_CLAUSES = 65_536
+_LEXICON = Path(__file__).parent.parent / "lexicon"
+_FOUND = re.compile(r"fields=\[([^,\]]+), \[([0-9a-f ]*)\]\]")
+_WORD = re.compile(r"[^\W_]+(?:['’.][^\W_]+)*")
+
+_TERM = "org.apache.lucene.analysis.tokenattributes.CharTermAttribute"
+_ENGLISH: tuple[tuple[str, dict[str, str]], ...] = (
+    ("standard.StandardTokenizerFactory", {}),
+    ("core.LowerCaseFilterFactory", {}),
+    ("en.EnglishPossessiveFilterFactory", {}),
+    ("core.StopFilterFactory", {}),
+    ("miscellaneous.ASCIIFoldingFilterFactory", {}),
+    ("miscellaneous.StemmerOverrideFilterFactory", {"dictionary": "irregular.txt"}),
+    ("en.KStemFilterFactory", {}),
+)
+
+_calls = threading.RLock()  # pyjnius methods are not safe to call from two threads at once
+
+
+class LuceneEngine(Engine):
+    """A Lucene index in a folder, open for reading or, with `write`, for changing as well."""
+
+    def __init__(self, folder: Path, ranking: Ranking, *, write: bool = False) -> None:
+        with _java_errors(folder):
+            java = self._java = _classes.load()
+            self._folder = folder
+            self._ranking = ranking
+            self._analyzer = _analyzer(ranking.analyzer)
+            self._similarity = java.BM25Similarity(ranking.k1, ranking.b)
+            if write:
+                folder.mkdir(parents=True, exist_ok=True)
+            self._directory = java.FSDirectory.open(java.File(str(folder)).toPath())
+            self._reader: Any = None
+            java.IndexSearcher.setMaxClauseCount(_MAX_CLAUSES)
+            self._writer = self._open_writer() if write else None
+            self._refresh()
+
+    def _open_writer(self) -> Any:
+        java = self._java
+        config = java.IndexWriterConfig(self._analyzer)
+        config.setSimilarity(self._similarity)
+        config.setRAMBufferSizeMB(_RAM_BUFFER_MB)
+        writer = java.IndexWriter(self._directory, config)
+        self._id_field = java.StringField(_ID, "", java.Store.YES)
+        self._id_values = java.BinaryDocValuesField(_ID, java.BytesRef(""))
+        self._contents_field = java.TextField(_CONTENTS, "", java.Store.YES)
+        self._document = java.Document()
+        for field in (self._id_field, self._id_values, self._contents_field):
+            self._document.add(field)
+        writer.commit()  # a new index can be searched at once
+        return writer
+
+    def _refresh(self) -> None:
+        """See what has been committed since, by whatever process."""
+        java = self._java
+        if self._reader is None:
+            self._reader = java.DirectoryReader.open(self._directory)
+        else:
+            newer = java.DirectoryReader.openIfChanged(self._reader)
+            if newer is None:
+                return
+            self._reader.close()
+            self._reader = newer
+        self._searcher = java.IndexSearcher(self._reader)
+        self._searcher.setSimilarity(self._similarity)
+
+    def update(self, documents: Iterable[Document]) -> None:
+        for document in documents:
+            with _java_errors(self._folder):
+                self._id_field.setStringValue(document.doc_id)
+                self._id_values.setBytesValue(self._java.BytesRef(document.doc_id))
+                self._contents_field.setStringValue(_clean(document.contents))
+                self._writer.updateDocument(self._java.Term(_ID, document.doc_id), self._document)
+
+    def delete(self, doc_ids: Iterable[str]) -> None:
+        with _java_errors(self._folder):
+            if terms := [self._java.Term(_ID, doc_id) for doc_id in doc_ids]:
+                self._writer.deleteDocuments(terms)
+
+    def commit(self) -> None:
+        with _java_errors(self._folder):
+            self._writer.commit()
+
+    def search(self, query: Query, k: int) -> list[Scored]:
+        with _java_errors(self._folder):
+            self._refresh()
+            parsed = self._parse(query)
+            limit = min(k, self._reader.numDocs())
+            if parsed is None or limit <= 0:
+                return []
+            found = self._searcher.search(parsed, limit, _by_score_then_id())
+            text = self._java.Arrays.toString(found.scoreDocs, pass_by_reference=False)
+        return [
+            Scored(bytes(int(byte, 16) for byte in doc_id.split()).decode(), float(score))
+            for score, doc_id in _FOUND.findall(text)
+        ]
+
+    def _parse(self, query: Query) -> Any:
+        """A bag of words, as Pyserini builds it, or None when no word is left to look for."""
+        builder = self._java.QueryBuilder(self._analyzer)
+        return builder.createBooleanQuery(_CONTENTS, _clean(query.text))
+
+    def matched_words(self, query: Query, doc_ids: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
+        wanted = set(self._terms(query.text))
+        initials = {term[0] for term in wanted}
+        matched = {}
+        for doc_id, contents in zip(doc_ids, self._contents(doc_ids), strict=True):
+            words = Counter(_WORD.findall(contents.lower()))
+            matched[doc_id] = tuple(
+                word
+                for word, _ in words.most_common()
+                if _initial(word) in initials and wanted.intersection(self._terms(word))
+            )
+        return matched
+
+    def _contents(self, doc_ids: Sequence[str]) -> list[str]:
+        java, contents = self._java, []
+        with _java_errors(self._folder):
+            stored = self._searcher.storedFields()
+            for doc_id in doc_ids:
+                by_id = java.TermQuery(java.Term(_ID, doc_id))
+                found = self._searcher.search(by_id, 1, _by_score_then_id()).scoreDocs
+                contents.append(stored.document(found[0].doc).get(_CONTENTS) if found else "")
+        return contents
+
+    def _terms(self, text: str) -> tuple[str, ...]:
+        with _java_errors(self._folder):
+            return _terms(self._ranking.analyzer, text)
+
+    def count(self) -> int:
+        with _java_errors(self._folder):
+            self._refresh()
+            return int(self._reader.numDocs())
+
+    def close(self) -> None:
+        with _java_errors(self._folder):
+            if self._writer is not None:
+                self._writer.rollback()
+            self._reader.close()
+            self._directory.close()
+
+
+def rehearse(folder: Path) -> None:
+    """Index and search a document or two, so that every class needed gets loaded."""
+    for analyzer in ("english", "porter"):
+        engine = LuceneEngine(folder / analyzer, Ranking(analyzer), write=True)
+        engine.update([Document("a", "two buses at a red traffic light"), Document("b", "a dog")])
+        engine.commit()
+        query = Query((Keyword("bus"), Keyword("traffic light")))
+        engine.matched_words(query, [hit.doc_id for hit in engine.search(query, 10)])
+        engine.delete(["a"])
+        engine.commit()
+        engine.close()
+
+
+def _initial(word: str) -> str:
+    """The first letter without its accent: a word and its term share it in every analyzer."""
+    return unicodedata.normalize("NFKD", word)[0].lower()
+
+
+def _clean(text: str) -> str:
+    """Text that survives the way into Java: no lone surrogates, no NUL."""
+    return text.encode("utf-8", "replace").decode().replace("\0", " ")
+
+
+@cache
+def _by_score_then_id() -> Any:
+    java = _classes.load()
+    by_id = java.SortField(_ID, java.Type.STRING_VAL)
+    return java.Sort([java.SortField.FIELD_SCORE, by_id])
+
+
+@contextmanager
+def _java_errors(folder: Path) -> Iterator[None]:
+    """Hold the lock on Java, and translate what it throws."""
+    jnius = _jvm.start()
+    with _calls:
+        try:
+            yield
+        except jnius.JavaException as error:
+            if error.classname is None:
+                raise  # not Java's: a call that does not fit its declaration
+            reason = str(error.innermessage or error.classname)
+            if "No space left" in reason:
+                raise StorageError(f"the disk is full: {folder} could not be written") from error
+            raise EngineError(
+                f"the text index {folder} is missing or broken ({reason}); "
+                "`lexsearch reindex` rebuilds it from the captions"
+            ) from error
+
+
+@cache
+def _analyzer(name: str) -> Any:
+    java = _classes.load()
+    if name == "porter":
+        return java.EnglishAnalyzer()
+    builder = java.CustomAnalyzer.builder(java.File(str(_LEXICON)).toPath())
+    for factory, settings in _ENGLISH:
+        arguments = java.HashMap()
+        for key, value in settings.items():
+            arguments.put(key, value)
+        kind = java.find(f"org.apache.lucene.analysis.{factory}")
+        if factory.endswith("TokenizerFactory"):
+            builder.withTokenizer(kind, arguments)
+        else:
+            builder.addTokenFilter(kind, arguments)
+    return builder.build()
+
+
+@lru_cache(maxsize=100_000)
+def _terms(analyzer_name: str, text: str) -> tuple[str, ...]:
+    """The terms that an analyzer makes of a text, in order."""
+    java = _classes.load()
+    stream = _analyzer(analyzer_name).tokenStream(_CONTENTS, _clean(text))
+    try:
+        term = java.cast(_TERM, stream.addAttribute(java.find(_TERM)))
+        stream.reset()
+        terms = []
+        while stream.incrementToken():
+            terms.append(term.toString())
+        stream.end()
+        return tuple(terms)
+    finally:
+        stream.close()
