@@ -7,4 +7,38 @@
 ...     print(hit.rank, hit.score, hit.path)
 """
 
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from lexsearch.errors import LexsearchError
+    from lexsearch.index import Index
+    from lexsearch.records import Hit, Query
+
+__all__ = ["Hit", "Index", "LexsearchError", "Query", "open"]
+
+_HOMES = {
+    "Hit": "lexsearch.records",
+    "Index": "lexsearch.index",
+    "LexsearchError": "lexsearch.errors",
+    "Query": "lexsearch.records",
+}
+
+
+def open(path: str | os.PathLike[str] = "indexes/default", *, create: bool = True) -> Index:
+    """The index at `path`; a missing one is made, unless `create` is false."""
+    from lexsearch.index import Index
+
+    return Index(path, create=create)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        import importlib
+
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'lexsearch' has no attribute {name!r}")

@@ -63,12 +63,31 @@ def overlapped(width: int, height: int, min_side: int = MIN_SIDE) -> tuple[Crop,
     return _patches(width, height, min_side, stride=1)
 
 
-SCHEMES: Mapping[str, Callable[[int, int], tuple[Crop, ...]]] = {
+def between(width: int, height: int) -> tuple[Crop, ...]:
+    """The 23 overlapped patches that are not fixed ones."""
+    tiles = set(fixed(width, height))
+    return tuple(crop for crop in overlapped(width, height) if crop not in tiles)
+
+
+STAGES: Mapping[str, Callable[[int, int], tuple[Crop, ...]]] = {
+    "whole": whole,
     "fixed": fixed,
-    "overlapped": overlapped,
-    "none": lambda width, height: (),
+    "between": between,
 }
-"""The patches beside the whole, by the name of the scheme."""
+"""Crops are captioned in stages, so that every picture can be found before any is done twice."""
+
+SCHEMES: Mapping[str, tuple[str, ...]] = {
+    "none": ("whole",),
+    "fixed": ("whole", "fixed"),
+    "overlapped": ("whole", "fixed", "between"),
+}
+"""The stages of each way to cut."""
+
+_ANY = 3600  # a side, in pixels, that is long enough for every patch
+
+def stage_of(name: str) -> str | None:
+    """The stage that a crop of this name belongs to; None for a name that is not of ours."""
+    return _STAGE_OF.get(name)
 
 
 def _patches(width: int, height: int, min_side: int, stride: int) -> tuple[Crop, ...]:
@@ -99,3 +118,8 @@ def _name(down: str, across: str, noun: str) -> str:
     if (down, across) == ("middle", "centre"):
         return f"centre {noun}"
     return " ".join(part for part in (down, across, noun) if part)
+
+
+_STAGE_OF = {crop.name: stage for stage, cut in STAGES.items() for crop in cut(_ANY, _ANY)}
+NAMES = tuple(_STAGE_OF)
+"""Every crop's name: the whole first, then fixed patches from large to small, then the others."""

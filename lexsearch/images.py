@@ -149,7 +149,7 @@ def hash_file(path: str) -> str:
 def open_picture(path: str, side: int | None = None, max_pixels: int = MAX_PIXELS) -> Picture:
     """Decode a picture: first frame, upright, RGB, transparency on white.
 
-    side: the shorter side need not have more pixels than this, so that large JPEGs are decoded
+    side: the longer side need not have more pixels than this, so that large JPEGs are decoded
         at a fraction of their size; None decodes every pixel.
     Raises ImageError, the message saying why without naming the file.
     """
@@ -174,13 +174,13 @@ def _decode(file: BinaryIO, side: int | None, max_pixels: int) -> Picture:
     if width * height > max_pixels:
         raise ImageError(_too_large(max_pixels, width, height))
     if side is not None:
-        scale = side / min(width, height)
+        scale = side / max(width, height)
         image.draft("RGB", (round(width * scale), round(height * scale)))
     image.load()
     if image.getexif().get(ExifTags.Base.Orientation) in _SIDEWAYS:
         width, height = height, width
     rgb = _to_rgb(ImageOps.exif_transpose(image))
-    if side is not None and (factor := min(rgb.size) // (2 * side)) > 1:
+    if side is not None and (factor := max(rgb.size) // (2 * side)) > 1:
         rgb = rgb.reduce(factor)
     return Picture(rgb, width, height)
 

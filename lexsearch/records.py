@@ -36,8 +36,7 @@ class Crop(NamedTuple):
     box: Box
 
 
-@dataclass(frozen=True, slots=True)
-class CaptionerKey:
+class CaptionerKey(NamedTuple):
     """What makes two captions comparable: they came from the same captioner and prompt.
 
     `version` names the weights and every setting that changes the text.
@@ -48,8 +47,7 @@ class CaptionerKey:
     prompt: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Caption:
+class Caption(NamedTuple):
     """Words about one crop of one document.
 
     field: "caption" for a description, "text" for words read in the picture.
@@ -74,8 +72,7 @@ class Caption:
     time: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(NamedTuple):
     """What the text index holds of one picture: all its captions joined, one a line."""
 
     doc_id: str
@@ -118,3 +115,20 @@ class Hit:
     path: str | None = None
     paths: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
+
+
+class Progress(NamedTuple):
+    """How far a long task is: `done` of `total` (None: not known yet) `unit`s of a stage."""
+
+    stage: str
+    done: int
+    total: int | None
+    unit: str
+    failed: int = 0
+
+
+class Failure(NamedTuple):
+    """A file that could not be used, and why."""
+
+    path: str
+    reason: str

