@@ -244,7 +244,8 @@ def _tables(captions: Iterable[Caption]) -> Iterator[pa.Table]:
 
 def _read(shard: Path, doc_ids: Sequence[str] | None) -> Iterator[tuple[str, list[Caption]]]:
     """(doc_id, captions) in one shard; with doc_ids (sorted), only the row groups that can
-    hold one of them are read. A document may come more than once in a row."""
+    hold one of them are read. A document may come more than once in a row.
+    """
     try:
         with pq.ParquetFile(shard, page_checksum_verification=True) as file:
             groups = list(range(file.metadata.num_row_groups))

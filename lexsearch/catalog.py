@@ -227,7 +227,8 @@ class Catalog:
 
     def list_imported(self, paths: Mapping[str, str | None]) -> None:
         """Make imported documents findable, with the path to show; but of a picture that lies
-        in an indexed folder, the folder decides."""
+        in an indexed folder, the folder decides.
+        """
         self._db.executemany(
             "UPDATE documents SET imported = 1, path = COALESCE(?, path), "
             "waiting = waiting OR NOT imported WHERE doc_id = ? "

@@ -85,6 +85,7 @@ SCHEMES: Mapping[str, tuple[str, ...]] = {
 
 _ANY = 3600  # a side, in pixels, that is long enough for every patch
 
+
 def stage_of(name: str) -> str | None:
     """The stage that a crop of this name belongs to; None for a name that is not of ours."""
     return _STAGE_OF.get(name)

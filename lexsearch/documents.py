@@ -22,9 +22,7 @@ def compose(
     return Document(doc_id, "\n".join(caption.text for caption in effective if caption.text))
 
 
-def in_effect(
-    captions: Iterable[Caption], current: CaptionerKey | None = None
-) -> list[Caption]:
+def in_effect(captions: Iterable[Caption], current: CaptionerKey | None = None) -> list[Caption]:
     """The captions that count, in order of crop, from all that were ever written of a picture.
 
     - of the same caption written twice, the later;
@@ -45,8 +43,7 @@ def in_effect(
     chosen = {
         (_place(row), row.captioner): row
         for row in rows
-        if row.source == "import"
-        or (row.source == "model" and row.captioner == seen_by[row.crop])
+        if row.source == "import" or (row.source == "model" and row.captioner == seen_by[row.crop])
     }
     kept = [row for (place, _), row in chosen.items() if place not in human]
     return sorted([*kept, *human.values()], key=_position)

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from typing import BinaryIO, NamedTuple
+from typing import IO, NamedTuple
 
 import pillow_heif
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
@@ -132,9 +132,12 @@ def _walk(folder: str, entered: set[tuple[int, int]]) -> Iterator[ImageFile | Un
             yield Unreadable(entry.path, _reason(error))
 
 
-def content_hash(file: BinaryIO) -> str:
+def content_hash(file: IO[bytes]) -> str:
     """32 hexadecimal digits (BLAKE2b, 128 bit) that name a file's content."""
-    return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+    return hashlib.file_digest(
+        file,  # type: ignore[arg-type]
+        lambda: hashlib.blake2b(digest_size=16),
+    ).hexdigest()
 
 
 def hash_file(path: str) -> str:
@@ -168,7 +171,7 @@ def open_picture(path: str, side: int | None = None, max_pixels: int = MAX_PIXEL
         raise ImageError(f"damaged ({type(error).__name__}: {error})") from error
 
 
-def _decode(file: BinaryIO, side: int | None, max_pixels: int) -> Picture:
+def _decode(file: IO[bytes], side: int | None, max_pixels: int) -> Picture:
     image: Image.Image = Image.open(file)
     width, height = image.size
     if width * height > max_pixels:

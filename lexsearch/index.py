@@ -334,7 +334,7 @@ class Index:
         analyzer: "english" or "porter" (the paper's). k1, b: BM25's parameters.
         Returns how many pictures can be found.
         """
-        changes = {"analyzer": analyzer, "k1": k1, "b": b}
+        changes: dict[str, Any] = {"analyzer": analyzer, "k1": k1, "b": b}
         changed = {name: value for name, value in changes.items() if value is not None}
         ranking = replace(self.settings.ranking, **changed)
         if ranking.analyzer not in ANALYZERS:
@@ -355,7 +355,8 @@ class Index:
         self, lines: Iterable[str], progress: ProgressCallback = _ignore
     ) -> Imported:
         """Take captions from JSON Lines (see `lexsearch.transfer.from_json`), with or without
-        pictures at hand. A caption that is known with another text counts as corrected."""
+        pictures at hand. A caption that is known with another text counts as corrected.
+        """
         from lexsearch.transfer import import_captions
 
         with self._writing() as writer:

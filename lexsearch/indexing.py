@@ -111,7 +111,8 @@ def _identify(
     writer: Writer, root: str, files: Iterable[ImageFile], report: Report, arrivals: list[str]
 ) -> None:
     """Hash files and record what they are. `arrivals` gets the doc_ids of known pictures
-    that turned up at a new place."""
+    that turned up at a new place.
+    """
     catalog = writer.catalog
     with ThreadPoolExecutor(_THREADS) as pool, catalog.transaction():
         for file, hashing in [(file, pool.submit(hash_file, file.path)) for file in files]:

@@ -14,7 +14,9 @@ def parse(text: str) -> Query:
 
     Raises QueryError when there is no keyword in it.
     """
-    keywords = tuple(Keyword(words) for part in text.split(",") if (words := " ".join(part.split())))
+    keywords = tuple(
+        Keyword(words) for part in text.split(",") if (words := " ".join(part.split()))
+    )
     if not keywords:
         raise QueryError('nothing to search for: try lexsearch query "bus, traffic light"')
     return Query(keywords)

@@ -30,9 +30,7 @@ class Imported:
     failed: list[tuple[int, str]] = field(default_factory=list)
 
 
-def import_captions(
-    writer: Writer, lines: Iterable[str], progress: ProgressCallback
-) -> Imported:
+def import_captions(writer: Writer, lines: Iterable[str], progress: ProgressCallback) -> Imported:
     """Take captions from JSON Lines; see `Index.import_captions`."""
     outcome = Imported()
     chunk: list[tuple[Caption, str | None]] = []

@@ -148,7 +148,8 @@ _DECLARATIONS: dict[str, tuple[list[str], dict[str, str], dict[str, str]]] = {
 @cache
 def load() -> SimpleNamespace:
     """The declared classes by their short names ("Field$Store" is `Store`), with two tools of jnius:
-    `cast` to a subclass, and `find` a class object by name."""
+    `cast` to a subclass, and `find` a class object by name.
+    """
     jnius = _jvm.start()
     classes = {
         path.rpartition("/")[2].rpartition("$")[2]: _declare(jnius, _expand(path), *members)

@@ -34,7 +34,9 @@ _OPTIONS = (
     "-Xrs",  # leaves Ctrl-C to Python
     f"-Djava.util.logging.config.file={os.devnull}",  # Lucene greets on stderr
 )
-_LUCENE = re.compile(r"(META-INF/versions/\d+/)?org/apache/lucene/|META-INF/services/org\.apache\.lucene")
+_LUCENE = re.compile(
+    r"(META-INF/versions/\d+/)?org/apache/lucene/|META-INF/services/org\.apache\.lucene"
+)
 
 
 def start() -> Any:
@@ -154,8 +156,21 @@ def _make_archive(java: Path, slim: Path, archive: Path) -> None:
     """Note the classes that a small index and search load, then have Java archive them."""
     with tempfile.TemporaryDirectory(dir=archive.parent) as scratch:
         classes, part = Path(scratch) / "classes", Path(scratch) / "archive"
-        rehearsal = [sys.executable, "-m", "lexsearch.engines._jvm", slim, classes, scratch]
-        dump = [java / "bin" / "java", "-Xshare:dump", "-XX:+UseSerialGC", "-cp", slim]
+        rehearsal: list[str | Path] = [
+            sys.executable,
+            "-m",
+            "lexsearch.engines._jvm",
+            slim,
+            classes,
+            scratch,
+        ]
+        dump: list[str | Path] = [
+            java / "bin" / "java",
+            "-Xshare:dump",
+            "-XX:+UseSerialGC",
+            "-cp",
+            slim,
+        ]
         dump += [f"-XX:SharedClassListFile={classes}", f"-XX:SharedArchiveFile={part}"]
         for command in (rehearsal, dump):
             subprocess.run(

@@ -58,7 +58,7 @@ class LuceneEngine(Engine):
             self._directory = java.FSDirectory.open(java.File(str(folder)).toPath())
             self._reader: Any = None
             java.IndexSearcher.setMaxClauseCount(_MAX_CLAUSES)
-            self._writer = self._open_writer() if write else None
+            self._writer: Any = self._open_writer() if write else None
             self._refresh()
 
     def _open_writer(self) -> Any:
