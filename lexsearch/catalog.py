@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lexsearch.crops import stage_of
-from lexsearch.errors import IndexError_, IndexReadOnly, StorageError
+from lexsearch.errors import IndexUnusable, IndexReadOnly, StorageError
 from lexsearch.records import Caption, CaptionerKey, Failure
 
 _TABLES = """
@@ -75,7 +75,7 @@ class Catalog:
                 raise IndexReadOnly(f"{self._file} may not be written to") from error
             raise StorageError(f"{self._file} could not be used: {error}") from error
         except sqlite3.DatabaseError as error:
-            raise IndexError_(
+            raise IndexUnusable(
                 f"the catalog {self._file} is damaged ({error}); move it away and run "
                 "`lexsearch index` on your folders again: no picture is captioned twice"
             ) from error

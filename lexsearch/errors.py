@@ -5,7 +5,7 @@
     ├── CaptionerError      a captioner cannot be opened, or failed on a picture
     ├── ImportFormatError   a line of an imported file is not a caption
     ├── QueryError          the query holds nothing to search for
-    └── IndexError_         the index as a whole cannot be used
+    └── IndexUnusable         the index as a whole cannot be used
         ├── IndexNotFound   there is no index at that path
         ├── IndexLocked     another process is writing to it
         ├── IndexReadOnly   it may be searched but not changed
@@ -37,25 +37,25 @@ class QueryError(LexsearchError):
     """A query that holds no keyword."""
 
 
-class IndexError_(LexsearchError):
+class IndexUnusable(LexsearchError):
     """The index as a whole cannot be used as asked."""
 
 
-class IndexNotFound(IndexError_):
+class IndexNotFound(IndexUnusable):
     """There is no index at the given path."""
 
 
-class IndexLocked(IndexError_):
+class IndexLocked(IndexUnusable):
     """Another process is writing to the index."""
 
 
-class IndexReadOnly(IndexError_):
+class IndexReadOnly(IndexUnusable):
     """The index folder may not be written to."""
 
 
-class StorageError(IndexError_):
+class StorageError(IndexUnusable):
     """Writing failed: the disk is full, or failing."""
 
 
-class EngineError(IndexError_):
+class EngineError(IndexUnusable):
     """The text index is missing, broken, or the engine cannot start."""

@@ -25,7 +25,13 @@ from typing import TYPE_CHECKING, Any, Self
 
 from lexsearch.catalog import Catalog
 from lexsearch.engines import ANALYZERS, Engine, Ranking, open_engine
-from lexsearch.errors import EngineError, IndexError_, IndexNotFound, IndexReadOnly, LexsearchError
+from lexsearch.errors import (
+    EngineError,
+    IndexUnusable,
+    IndexNotFound,
+    IndexReadOnly,
+    LexsearchError,
+)
 from lexsearch.queries import parse
 from lexsearch.records import WHOLE, Caption, CaptionerKey, Failure, Hit, Progress, Query
 
@@ -136,7 +142,7 @@ class Index:
         try:
             stored = json.loads(self._settings_file.read_text())
             if stored["format"] != _FORMAT:
-                raise IndexError_(
+                raise IndexUnusable(
                     f"{self.path} was made by another version of lexsearch (format "
                     f"{stored['format']}); export its captions there and import them here"
                 )
@@ -145,7 +151,7 @@ class Index:
                 Ranking(**stored["ranking"]), CaptionerKey(**captioner) if captioner else None
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise IndexError_(f"{self._settings_file} cannot be read: {error}") from error
+            raise IndexUnusable(f"{self._settings_file} cannot be read: {error}") from error
 
     def _write_settings(self, settings: Settings) -> None:
         captioner = settings.captioner

@@ -61,7 +61,7 @@ class Captioner(ABC):
         views of the batch one picture at a time, so that one bad picture costs no other.
         """
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 (most have nothing to free)
         """Free what it holds (a model, connections)."""
 
 

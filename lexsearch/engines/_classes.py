@@ -147,8 +147,9 @@ _DECLARATIONS: dict[str, tuple[list[str], dict[str, str], dict[str, str]]] = {
 
 @cache
 def load() -> SimpleNamespace:
-    """The declared classes by their short names ("Field$Store" is `Store`), with two tools of jnius:
-    `cast` to a subclass, and `find` a class object by name.
+    """The declared classes by their short names ("Field$Store" is `Store`).
+
+    With two tools of jnius: `cast` to a subclass, and `find` a class object by name.
     """
     jnius = _jvm.start()
     classes = {
