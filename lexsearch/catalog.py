@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lexsearch.crops import stage_of
-from lexsearch.errors import IndexUnusable, IndexReadOnly, StorageError
+from lexsearch.errors import IndexReadOnly, IndexUnusable, StorageError
 from lexsearch.records import Caption, CaptionerKey, Failure
 
 _TABLES = """

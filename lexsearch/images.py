@@ -83,8 +83,8 @@ def suffixes() -> frozenset[str]:
     Image.init()
     return frozenset(
         suffix
-        for suffix, format in Image.registered_extensions().items()
-        if format in Image.OPEN and format not in _NOT_PICTURES
+        for suffix, name in Image.registered_extensions().items()
+        if name in Image.OPEN and name not in _NOT_PICTURES
     )
 
 

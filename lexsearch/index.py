@@ -18,7 +18,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -27,9 +27,9 @@ from lexsearch.catalog import Catalog
 from lexsearch.engines import ANALYZERS, Engine, Ranking, open_engine
 from lexsearch.errors import (
     EngineError,
-    IndexUnusable,
     IndexNotFound,
     IndexReadOnly,
+    IndexUnusable,
     LexsearchError,
 )
 from lexsearch.queries import parse
@@ -57,7 +57,7 @@ def _ignore(progress: Progress) -> None:
 class Settings:
     """What an index remembers of how it was made."""
 
-    ranking: Ranking = Ranking()
+    ranking: Ranking = field(default_factory=Ranking)
     captioner: CaptionerKey | None = None
 
 

@@ -27,7 +27,7 @@ _RAM_BUFFER_MB = 128.0
 _MAX_CLAUSES = 65_536
 _LEXICON = Path(__file__).parent.parent / "lexicon"
 _FOUND = re.compile(r"fields=\[([^,\]]+), \[([0-9a-f ]*)\]\]")
-_WORD = re.compile(r"[^\W_]+(?:['’.][^\W_]+)*")
+_WORD = re.compile(r"[^\W_]+(?:['\u2019.][^\W_]+)*")
 
 _TERM = "org.apache.lucene.analysis.tokenattributes.CharTermAttribute"
 _ENGLISH: tuple[tuple[str, dict[str, str]], ...] = (
