@@ -151,7 +151,7 @@ class LuceneEngine(Engine):
 
     def _terms(self, text: str) -> tuple[str, ...]:
         with _java_errors(self._folder):
-            return _terms(self._ranking.analyzer, text)
+            return analyze(self._ranking.analyzer, text)
 
     def count(self) -> int:
         with _java_errors(self._folder):
@@ -234,10 +234,10 @@ def _analyzer(name: str) -> Any:
 
 
 @lru_cache(maxsize=100_000)
-def _terms(analyzer_name: str, text: str) -> tuple[str, ...]:
+def analyze(analyzer: str, text: str) -> tuple[str, ...]:
     """The terms that an analyzer makes of a text, in order."""
     java = _classes.load()
-    stream = _analyzer(analyzer_name).tokenStream(_CONTENTS, _clean(text))
+    stream = _analyzer(analyzer).tokenStream(_CONTENTS, _clean(text))
     try:
         term = java.cast(_TERM, stream.addAttribute(java.find(_TERM)))
         stream.reset()
