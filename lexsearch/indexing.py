@@ -246,22 +246,22 @@ class _Captioning:
             return
         now = time.time_ns() // 1000
         for row, (width, height), picture_views in batch:
-            for view in picture_views:
-                said = next(words) or [Words("")]
-                self._captions.extend(
-                    Caption(
-                        row.doc_id,
-                        view.crop.name,
-                        text,
-                        field,
-                        captioner=self._captioner.key,
-                        box=view.crop.box,
-                        width=width,
-                        height=height,
-                        time=now,
-                    )
-                    for text, field in said
+            captions = [
+                Caption(
+                    row.doc_id,
+                    view.crop.name,
+                    text,
+                    field,
+                    captioner=self._captioner.key,
+                    box=view.crop.box,
+                    width=width,
+                    height=height,
+                    time=now,
                 )
+                for view in picture_views
+                for text, field in next(words) or [Words("")]
+            ]
+            self._captions.extend(captions)  # all of a stage or none, should Ctrl-C come now
             self._done.append((row.doc_id, stage))
 
     def _give_up(self, stage: str, row: FileRow, reason: str) -> None:
