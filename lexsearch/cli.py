@@ -35,10 +35,14 @@ class _Commands(click.Group):
         return list(self.commands)
 
 
+def _examples(*commands: str) -> str:
+    return "\b\nExamples:\n" + "\n".join(f"  {command}" for command in commands)
+
+
 @click.group(
     cls=_Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Start with:  lexsearch index ./photos  and then:  lexsearch query 'bus, traffic light'",
+    epilog=_examples("lexsearch index ./photos", "lexsearch query 'bus, traffic light'"),
 )
 @click.version_option(__version__, prog_name="lexsearch")
 def cli() -> None:
@@ -62,7 +66,7 @@ _json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON,
 _quiet_option = click.option("-q", "--quiet", is_flag=True, help="No progress, only failures.")
 
 
-@cli.command(name="index", epilog="Example:  lexsearch index ./photos ~/Pictures/2023")
+@cli.command(name="index", epilog=_examples("lexsearch index ./photos ~/Pictures/2023"))
 @click.argument("paths", nargs=-1, required=True, metavar="FOLDER_OR_FILE...")
 @_index_option
 @click.option(
@@ -94,7 +98,7 @@ def index_command(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Describe the pictures in folders, and make them searchable.
+    """Describe pictures and make them searchable.
 
     Run it again whenever pictures came, went, moved or changed: only what is new is described.
     It may be stopped at any time and goes on where it stopped. Whole pictures are described
@@ -129,8 +133,13 @@ def index_command(
 
 
 @cli.command(
-    epilog="Examples:  lexsearch query 'bus, traffic light'   lexsearch query dog --json -k 50   "
-    "lexsearch query dog --paths -0 | xargs -0 ls -l"
+    epilog=_examples(
+        "lexsearch query 'bus, traffic light'",
+        "lexsearch query 'a dog on the beach' -k 50 --json",
+        "lexsearch query dog --paths -0 | xargs -0 ls -l",
+        "lexsearch query dog --sheet dogs.png",
+        "lexsearch query --topics topics.tsv --trec -k 1000 > run.trec",
+    )
 )
 @click.argument("text", nargs=-1, metavar="WORDS...")
 @_index_option
@@ -158,9 +167,9 @@ def query(
     sheet: str | None,
     thumbnails: bool | None,
 ) -> None:
-    """Find pictures by keywords separated by commas, or by a sentence.
+    """Find pictures by keywords or a sentence.
 
-    Exits with status 1 when nothing is found.
+    Commas separate keywords: "bus, traffic light". Exits with status 1 when nothing is found.
     """
     from lexsearch.index import Index
 
@@ -189,13 +198,14 @@ def query(
         sys.exit(NOTHING_FOUND)
 
 
-@cli.command(epilog="Example:  lexsearch show ./photos/dog.jpg")
+@cli.command(epilog=_examples("lexsearch show ./photos/dog.jpg"))
 @click.argument("name", metavar="PICTURE")
 @_index_option
 @_json_option
 def show(name: str, path: str, as_json: bool) -> None:
-    """Show what is known of a picture: every crop, its words, when and by whom.
+    """Show what is known of one picture.
 
+    Every crop, its words, when and by whom they were said.
     PICTURE is a file, or a doc_id.
     """
     from lexsearch.index import Index
@@ -210,11 +220,14 @@ def show(name: str, path: str, as_json: bool) -> None:
         _print_known(known)
 
 
-@cli.command()
+@cli.command(epilog=_examples("lexsearch status", "lexsearch status --json"))
 @_index_option
 @_json_option
 def status(path: str, as_json: bool) -> None:
-    """Show what is in the index, what is missing, and what failed and why."""
+    """Show what is in the index and what failed.
+
+    Also what is missing, and for each failed file the reason.
+    """
     from lexsearch.index import Index
 
     with Index(path, create=False) as index:
@@ -227,7 +240,7 @@ def status(path: str, as_json: bool) -> None:
         _print_status(found)
 
 
-@cli.command(epilog="Example:  lexsearch remove ./photos/old")
+@cli.command(epilog=_examples("lexsearch remove ./photos/old"))
 @click.argument("names", nargs=-1, required=True, metavar="FILE_OR_FOLDER_OR_ID...")
 @_index_option
 def remove(names: tuple[str, ...], path: str) -> None:
@@ -250,7 +263,10 @@ def caption() -> None:
 
 
 @caption.command(
-    epilog="Example:  lexsearch caption edit dog.jpg --text 'my dog Bella on the beach'"
+    epilog=_examples(
+        "lexsearch caption edit dog.jpg --text 'my dog Bella on the beach'",
+        "lexsearch caption edit dog.jpg --crop 'left half'",
+    )
 )
 @click.argument("name", metavar="PICTURE")
 @click.option("--crop", default="whole", show_default=True, help='A crop, such as "left half".')
@@ -271,7 +287,7 @@ def edit(name: str, crop: str, text: str | None, path: str) -> None:
     click.echo(f"{_printable(name)}, {crop}: {text.strip()}")
 
 
-@caption.command()
+@caption.command(epilog=_examples("lexsearch caption revert dog.jpg"))
 @click.argument("name", metavar="PICTURE")
 @click.option("--crop", default="whole", show_default=True, help='A crop, such as "left half".')
 @_index_option
@@ -285,11 +301,14 @@ def revert(name: str, crop: str, path: str) -> None:
     click.echo(f"{_printable(name)}, {crop}: {'; '.join(filter(None, said))}")
 
 
-@cli.command(name="export")
+@cli.command(name="export", epilog=_examples("lexsearch export captions.jsonl"))
 @click.argument("file", type=click.File("w", lazy=True, atomic=True), metavar="FILE")
 @_index_option
 def export_command(file: Any, path: str) -> None:
-    """Write all captions as JSON Lines; - is standard output."""
+    """Write all captions as JSON Lines.
+
+    FILE may be - for standard output.
+    """
     from lexsearch.index import Index
 
     count = 0
@@ -300,14 +319,14 @@ def export_command(file: Any, path: str) -> None:
     _say(f"{count} captions exported")
 
 
-@cli.command(name="import")
+@cli.command(name="import", epilog=_examples("lexsearch import captions.jsonl"))
 @click.argument("file", type=click.File(errors="replace"), metavar="FILE")
 @_index_option
 @_quiet_option
 def import_command(file: Iterable[str], path: str, quiet: bool) -> None:
-    """Take captions from JSON Lines; - is standard input.
+    """Take captions from JSON Lines.
 
-    Each line is an object with doc_id and text, optionally caption_id, crop, path and captioner.
+    FILE may be - for standard input. Each line is an object with doc_id and text, optionally caption_id, crop, path and captioner.
     A caption that is known already, with another text, is taken as a correction.
     """
     from lexsearch.index import Index
@@ -323,7 +342,7 @@ def import_command(file: Iterable[str], path: str, quiet: bool) -> None:
         sys.exit(SOME_FAILED)
 
 
-@cli.command()
+@cli.command(epilog=_examples("lexsearch reindex", "lexsearch reindex --analyzer porter"))
 @_index_option
 @click.option("--analyzer", type=click.Choice(["english", "porter"]), help="How words are reduced.")
 @click.option("--k1", type=click.FloatRange(min=0), help="BM25's k1.")
@@ -332,7 +351,10 @@ def import_command(file: Iterable[str], path: str, quiet: bool) -> None:
 def reindex(
     path: str, analyzer: str | None, k1: float | None, b: float | None, quiet: bool
 ) -> None:
-    """Make the text index anew from the captions; searching goes on meanwhile."""
+    """Make the text index anew from the captions.
+
+    Searching goes on meanwhile. Needed after a change of analyzer; k1 and b may change too.
+    """
     from lexsearch.index import Index
 
     with Index(path, create=False) as index, _progress_bar(quiet) as progress:
