@@ -24,6 +24,12 @@ _STRING_FIELD = {"setStringValue": f"({_STRING})V"}
 # class -> (constructors, methods, static members)
 _DECLARATIONS: dict[str, tuple[list[str], dict[str, str], dict[str, str]]] = {
     "J/io/File": ([f"({_STRING})V"], {"toPath": "()LJ/nio/file/Path;"}, {}),
+    "J/util/ArrayList": (
+        ["()V"],
+        {"add": "(LJ/lang/Object;)Z", "subList": "(II)LJ/util/List;"},
+        {},
+    ),
+    "J/util/List": ([], {}, {}),
     "J/util/HashMap": (
         ["()V"],
         {"put": "(LJ/lang/Object;LJ/lang/Object;)LJ/lang/Object;"},
@@ -99,7 +105,7 @@ _DECLARATIONS: dict[str, tuple[list[str], dict[str, str], dict[str, str]]] = {
     "L/index/IndexWriter": (
         ["(LL/store/Directory;LL/index/IndexWriterConfig;)V"],
         {
-            "updateDocument": "(LL/index/Term;LJ/lang/Iterable;)J",
+            "addDocuments": "(LJ/lang/Iterable;)J",
             "deleteDocuments": "([LL/index/Term;)J",
             "commit": "()J",
             "rollback": "()V",
@@ -157,6 +163,15 @@ def load() -> SimpleNamespace:
         for path, members in _DECLARATIONS.items()
     }
     return SimpleNamespace(cast=jnius.cast, find=jnius.find_javaclass, **classes)
+
+
+def of_its_own(path: str) -> Any:
+    """A declared class that nobody else has.
+
+    A method of pyjnius remembers the object that it was last taken from, for all objects of
+    its class; one that has its class to itself may be called from any thread, without a lock.
+    """
+    return _declare(_jvm.start(), _expand(path), *_DECLARATIONS[path])
 
 
 def _declare(

@@ -28,19 +28,22 @@ _started_in: int | None = None
 _start_lock = threading.Lock()
 _OPTIONS = (
     "-XX:+UseSerialGC",
-    "-XX:TieredStopAtLevel=1",
     "-Xlog:disable",
     "-Xlog:all=error:stderr",
     "-Xrs",  # leaves Ctrl-C to Python
     f"-Djava.util.logging.config.file={os.devnull}",  # Lucene greets on stderr
 )
+_AT_ONCE = "-XX:TieredStopAtLevel=1"  # compiles quickly and never better
 _LUCENE = re.compile(
     r"(META-INF/versions/\d+/)?org/apache/lucene/|META-INF/services/org\.apache\.lucene"
 )
 
 
-def start() -> Any:
+def start(*, lasting: bool = False) -> Any:
     """The jnius module, with the virtual machine running and Lucene on its class path.
+
+    lasting: if the machine is not running yet, start one that is slower at first and, after
+        some seconds of work, faster.
 
     Raises EngineError when Java or Lucene is not installed, when another library started a
     virtual machine without Lucene, or in a forked child, where Java cannot work.
@@ -48,7 +51,7 @@ def start() -> Any:
     global _started_in
     with _start_lock:
         if _started_in is None:
-            _configure()
+            _configure(lasting)
             _started_in = os.getpid()
         elif _started_in != os.getpid():
             raise EngineError(
@@ -60,7 +63,7 @@ def start() -> Any:
         return jnius
 
 
-def _configure() -> None:
+def _configure(lasting: bool) -> None:
     import jnius_config
 
     if jnius_config.vm_running:
@@ -68,7 +71,8 @@ def _configure() -> None:
         return
     os.environ.setdefault("JAVA_HOME", str(_java_home()))
     jar, archive = _prepared(_anserini_jar(), Path(os.environ["JAVA_HOME"]))
-    _boot(jar, f"-XX:SharedArchiveFile={archive}" if archive else "-Xshare:auto")
+    options = [f"-XX:SharedArchiveFile={archive}" if archive else "-Xshare:auto"]
+    _boot(jar, *options, *([] if lasting else [_AT_ONCE]))
 
 
 def _boot(jar: Path, *options: str) -> None:

@@ -1,18 +1,20 @@
 """Embedded Lucene: the classes in Pyserini's Anserini jar, called through pyjnius.
 
 An index written here opens in Pyserini (fields `id` and `contents`), and with the "porter"
-analyzer ranks as Pyserini does. Crossing into Java costs microseconds a call, so results come
-back as one string for all hits, and Java classes are declared with just the methods used
-(reflecting on a whole class takes milliseconds).
+analyzer ranks as Pyserini does. Crossing into Java costs microseconds a call, so documents go
+in by the block, results come back as one string for all hits, and Java classes are declared
+with just the methods used (reflecting on a whole class takes milliseconds).
 """
 
 from __future__ import annotations
 
+import os
 import re
 import threading
 import unicodedata
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache, lru_cache
 from pathlib import Path
@@ -24,6 +26,8 @@ from lexsearch.records import Document, Keyword, Query
 
 _ID, _CONTENTS = "id", "contents"  # the names that Anserini and Pyserini use
 _RAM_BUFFER_MB = 128.0
+_THREADS = min(4, os.cpu_count() or 1)  # that Java turns documents into an index on
+_BLOCK_DOCUMENTS, _BLOCK_CHARACTERS = 256, 200_000  # handed to Java at once, at most
 _MAX_CLAUSES = 65_536
 _LEXICON = Path(__file__).parent.parent / "lexicon"
 _FOUND = re.compile(r"fields=\[([^,\]]+), \[([0-9a-f ]*)\]\]")
@@ -47,6 +51,7 @@ class LuceneEngine(Engine):
     """A Lucene index in a folder, open for reading or, with `write`, for changing as well."""
 
     def __init__(self, folder: Path, ranking: Ranking, *, write: bool = False) -> None:
+        _jvm.start(lasting=write)
         with _java_errors(folder):
             java = self._java = _classes.load()
             self._folder = folder
@@ -66,13 +71,10 @@ class LuceneEngine(Engine):
         config = java.IndexWriterConfig(self._analyzer)
         config.setSimilarity(self._similarity)
         config.setRAMBufferSizeMB(_RAM_BUFFER_MB)
-        writer = java.IndexWriter(self._directory, config)
-        self._id_field = java.StringField(_ID, "", java.Store.YES)
-        self._id_values = java.BinaryDocValuesField(_ID, java.BytesRef(""))
-        self._contents_field = java.TextField(_CONTENTS, "", java.Store.YES)
-        self._document = java.Document()
-        for field in (self._id_field, self._id_values, self._contents_field):
-            self._document.add(field)
+        writer = _classes.of_its_own("L/index/IndexWriter")(self._directory, config)
+        self._threads = ThreadPoolExecutor(_THREADS, "lucene")
+        self._adding: deque[tuple[_Block, Future[None]]] = deque()
+        self._spare: list[_Block] = []
         writer.commit()  # a new index can be searched at once
         return writer
 
@@ -91,19 +93,47 @@ class LuceneEngine(Engine):
         self._searcher.setSimilarity(self._similarity)
 
     def update(self, documents: Iterable[Document]) -> None:
-        for document in documents:
+        for block in _in_blocks(documents):
+            while len(self._adding) > _THREADS or self._is_adding(block):
+                self._finish_one()
             with _java_errors(self._folder):
-                self._id_field.setStringValue(document.doc_id)
-                self._id_values.setBytesValue(self._java.BytesRef(document.doc_id))
-                self._contents_field.setStringValue(_clean(document.contents))
-                self._writer.updateDocument(self._java.Term(_ID, document.doc_id), self._document)
+                filled = self._spare.pop() if self._spare else _Block()
+                filled.fill(block)
+            self._adding.append((filled, self._threads.submit(self._add, filled)))
+
+    def _add(self, block: _Block) -> None:
+        """On a thread of its own, without the lock: nobody else has this writer's class."""
+        try:
+            self._writer.deleteDocuments(block.terms, pass_by_reference=False)
+            self._writer.addDocuments(block.documents)
+        finally:
+            _jvm.start().detach()
+
+    def _is_adding(self, documents: Mapping[str, Document]) -> bool:
+        """Whether another text of one of the documents is on its way, which must go first."""
+        return any(documents.keys() & block.doc_ids for block, _ in self._adding)
+
+    def _finish_one(self) -> None:
+        block, adding = self._adding[0]
+        error = adding.exception()
+        self._adding.popleft()
+        self._spare.append(block)
+        if error is not None:
+            with _java_errors(self._folder):
+                raise error
+
+    def _finish_all(self) -> None:
+        while self._adding:
+            self._finish_one()
 
     def delete(self, doc_ids: Iterable[str]) -> None:
+        self._finish_all()
         with _java_errors(self._folder):
             if terms := [self._java.Term(_ID, doc_id) for doc_id in doc_ids]:
-                self._writer.deleteDocuments(terms)
+                self._writer.deleteDocuments(terms, pass_by_reference=False)
 
     def commit(self) -> None:
+        self._finish_all()
         with _java_errors(self._folder):
             self._writer.commit()
 
@@ -159,11 +189,60 @@ class LuceneEngine(Engine):
             return int(self._reader.numDocs())
 
     def close(self) -> None:
+        if self._writer is not None:
+            self._threads.shutdown()
         with _java_errors(self._folder):
             if self._writer is not None:
                 self._writer.rollback()
             self._reader.close()
             self._directory.close()
+
+
+class _Block:
+    """Java documents, filled again and again, that go to the writer all at once."""
+
+    def __init__(self) -> None:
+        self._all = _classes.load().ArrayList()
+        self._fields: list[tuple[Any, Any, Any]] = []
+        self.doc_ids: Set[str] = frozenset()
+
+    def fill(self, documents: Mapping[str, Document]) -> None:
+        java = _classes.load()
+        while len(self._fields) < len(documents):
+            self._fields.append(self._grow())
+        for fields, document in zip(self._fields, documents.values(), strict=False):
+            id_field, id_values, contents = fields
+            id_field.setStringValue(document.doc_id)
+            id_values.setBytesValue(java.BytesRef(document.doc_id))
+            contents.setStringValue(_clean(document.contents))
+        self.doc_ids = documents.keys()
+        self.terms = [java.Term(_ID, doc_id) for doc_id in documents]
+        self.documents = self._all.subList(0, len(documents))
+
+    def _grow(self) -> tuple[Any, Any, Any]:
+        java = _classes.load()
+        id_field = java.StringField(_ID, "", java.Store.YES)
+        id_values = java.BinaryDocValuesField(_ID, java.BytesRef(""))
+        contents = java.TextField(_CONTENTS, "", java.Store.YES)
+        document = java.Document()
+        for field in (id_field, id_values, contents):
+            document.add(field)
+        self._all.add(document)
+        return id_field, id_values, contents
+
+
+def _in_blocks(documents: Iterable[Document]) -> Iterator[dict[str, Document]]:
+    """Documents by doc_id, in parts of bounded size; of one that comes twice, the later."""
+    block: dict[str, Document] = {}
+    characters = 0
+    for document in documents:
+        block[document.doc_id] = document
+        characters += len(document.contents)
+        if len(block) == _BLOCK_DOCUMENTS or characters > _BLOCK_CHARACTERS:
+            yield block
+            block, characters = {}, 0
+    if block:
+        yield block
 
 
 def rehearse(folder: Path) -> None:
