@@ -327,7 +327,8 @@ def import_command(file: Iterable[str], path: str, quiet: bool) -> None:
     """Take captions from JSON Lines.
 
     FILE may be - for standard input. Each line is an object with doc_id and text, optionally
-    caption_id, crop, path and captioner. A caption that is known already, with another text, is taken as a correction.
+    caption_id, crop, path and captioner. A caption that is known already, with another text,
+    is taken as a correction.
     """
     from lexsearch.index import Index
 

@@ -96,7 +96,7 @@ def _take_stock(
                 _identify(writer, root, pending, report, arrivals)
                 pending = []
             done = report.unchanged + len(arrivals) + len(report.failed)
-            if done % 100 == 0:
+            if done and done % 100 == 0:
                 progress(Progress("looking for pictures", done, None, "file", len(report.failed)))
         _identify(writer, root, pending, report, arrivals)
         with catalog.transaction():
