@@ -71,6 +71,7 @@ _DECLARATIONS: dict[str, tuple[list[str], dict[str, str], dict[str, str]]] = {
     ),
     "L/util/Attribute": ([], {}, {}),
     "L/analysis/tokenattributes/CharTermAttribute": ([], {"toString": f"(){_STRING}"}, {}),
+    "L/analysis/tokenattributes/OffsetAttribute": ([], {"startOffset": "()I"}, {}),
     "L/util/BytesRef": (["(LJ/lang/CharSequence;)V"], {}, {}),
     "L/document/Field$Store": ([], {}, {"YES": "LL/document/Field$Store;"}),
     "L/document/StringField": (

@@ -8,16 +8,14 @@ cache the full jar serves, more slowly.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib
 import importlib.util
 import os
 import re
-import subprocess
 import sys
-import tempfile
 import threading
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -123,14 +121,15 @@ def _prepared(full: Path, java: Path) -> tuple[Path, Path | None]:
 
     cache = Path(os.environ.get("LEXSEARCH_CACHE") or user_cache_path("lexsearch"))
     slim = cache / f"lucene-{_fingerprint(full)}.jar"
-    archive = cache / f"lucene-{_fingerprint(full, java / 'release')}.jsa"
+    rehearsal = Path(__file__).with_name("lucene.py")
+    archive = cache / f"lucene-{_fingerprint(full, java / 'release', rehearsal)}.jsa"
     try:
         cache.mkdir(parents=True, exist_ok=True)
         if not slim.exists():
             _make_slim_jar(full, slim)
         if not archive.exists():
             _make_archive(java, slim, archive)
-    except (OSError, subprocess.SubprocessError):
+    except OSError:
         pass  # a cache that cannot be written costs a second a start, nothing else
     return (slim if slim.exists() else full), (archive if archive.exists() else None)
 
@@ -142,6 +141,9 @@ def _fingerprint(*files: Path) -> str:
 
 
 def _make_slim_jar(full: Path, slim: Path) -> None:
+    import tempfile
+    import zipfile
+
     with (
         tempfile.NamedTemporaryFile(dir=slim.parent, suffix=".part") as part,
         zipfile.ZipFile(full) as source,
@@ -158,6 +160,9 @@ def _make_slim_jar(full: Path, slim: Path) -> None:
 
 def _make_archive(java: Path, slim: Path, archive: Path) -> None:
     """Note the classes that a small index and search load, then have Java archive them."""
+    import subprocess
+    import tempfile
+
     with tempfile.TemporaryDirectory(dir=archive.parent) as scratch:
         classes, part = Path(scratch) / "classes", Path(scratch) / "archive"
         rehearsal: list[str | Path] = [
@@ -176,16 +181,17 @@ def _make_archive(java: Path, slim: Path, archive: Path) -> None:
             slim,
         ]
         dump += [f"-XX:SharedClassListFile={classes}", f"-XX:SharedArchiveFile={part}"]
-        for command in (rehearsal, dump):
-            subprocess.run(
-                command,
-                check=True,
-                timeout=60,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-            )
-        os.replace(part, archive)
+        with contextlib.suppress(subprocess.SubprocessError):
+            for command in (rehearsal, dump):
+                subprocess.run(
+                    command,
+                    check=True,
+                    timeout=60,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                )
+            os.replace(part, archive)
 
 
 def _note_classes(slim: str, classes: str, scratch: str) -> None:

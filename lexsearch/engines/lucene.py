@@ -12,11 +12,13 @@ import os
 import re
 import threading
 import unicodedata
+from bisect import bisect_right
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache, lru_cache
+from itertools import accumulate, starmap
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +35,10 @@ _LEXICON = Path(__file__).parent.parent / "lexicon"
 _FOUND = re.compile(r"fields=\[([^,\]]+), \[([0-9a-f ]*)\]\]")
 _WORD = re.compile(r"[^\W_]+(?:['\u2019.][^\W_]+)*")
 
-_TERM = "org.apache.lucene.analysis.tokenattributes.CharTermAttribute"
+_ATTRIBUTES = (
+    "org.apache.lucene.analysis.tokenattributes.CharTermAttribute",
+    "org.apache.lucene.analysis.tokenattributes.OffsetAttribute",
+)
 _ENGLISH: tuple[tuple[str, dict[str, str]], ...] = (
     ("standard.StandardTokenizerFactory", {}),
     ("core.LowerCaseFilterFactory", {}),
@@ -159,15 +164,20 @@ class LuceneEngine(Engine):
     def matched_words(self, query: Query, doc_ids: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
         wanted = set(self._terms(query.text))
         initials = {term[0] for term in wanted}
-        matched = {}
-        for doc_id, contents in zip(doc_ids, self._contents(doc_ids), strict=True):
-            words = Counter(_WORD.findall(contents.lower()))
-            matched[doc_id] = tuple(
-                word
-                for word, _ in words.most_common()
-                if _initial(word) in initials and wanted.intersection(self._terms(word))
-            )
-        return matched
+        counts = [Counter(_WORD.findall(text.lower())) for text in self._contents(doc_ids)]
+        words = {word for count in counts for word in count if _initial(word) in initials}
+        matching = self._matching(list(words), wanted)
+        return {
+            doc_id: tuple(word for word, _ in count.most_common() if word in matching)
+            for doc_id, count in zip(doc_ids, counts, strict=True)
+        }
+
+    def _matching(self, words: Sequence[str], wanted: Set[str]) -> Set[str]:
+        """Those of the words that become a wanted term; all are analysed in one go."""
+        beyond = list(accumulate(len(word.encode("utf-16-le")) // 2 + 1 for word in words))
+        with _java_errors(self._folder):
+            terms = _analyze(self._ranking.analyzer, "\n".join(words))
+        return {words[bisect_right(beyond, start)] for term, start in terms if term in wanted}
 
     def _contents(self, doc_ids: Sequence[str]) -> list[str]:
         java, contents = self._java, []
@@ -246,14 +256,16 @@ def _in_blocks(documents: Iterable[Document]) -> Iterator[dict[str, Document]]:
 
 
 def rehearse(folder: Path) -> None:
-    """Index and search a document or two, so that every class needed gets loaded."""
+    """Index and search some documents, enough that every class needed gets loaded."""
     for analyzer in ("english", "porter"):
         engine = LuceneEngine(folder / analyzer, Ranking(analyzer), write=True)
-        engine.update([Document("a", "two buses at a red traffic light"), Document("b", "a dog")])
-        engine.commit()
+        for start in (0, 1000):
+            texts = {f"{n}": f"{'a bus ' * (n % 9)} light {n}" for n in range(start, start + 1000)}
+            engine.update(starmap(Document, texts.items()))
+            engine.commit()
         query = Query((Keyword("bus"), Keyword("traffic light")))
         engine.matched_words(query, [hit.doc_id for hit in engine.search(query, 10)])
-        engine.delete(["a"])
+        engine.delete(["1"])
         engine.commit()
         engine.close()
 
@@ -315,15 +327,22 @@ def _analyzer(name: str) -> Any:
 @lru_cache(maxsize=100_000)
 def analyze(analyzer: str, text: str) -> tuple[str, ...]:
     """The terms that an analyzer makes of a text, in order."""
+    return tuple(term for term, _ in _analyze(analyzer, text))
+
+
+def _analyze(analyzer: str, text: str) -> list[tuple[str, int]]:
+    """(term, where it starts in the text, in UTF-16 units) in order."""
     java = _classes.load()
     stream = _analyzer(analyzer).tokenStream(_CONTENTS, _clean(text))
     try:
-        term = java.cast(_TERM, stream.addAttribute(java.find(_TERM)))
+        term, offset = (
+            java.cast(name, stream.addAttribute(java.find(name))) for name in _ATTRIBUTES
+        )
         stream.reset()
         terms = []
         while stream.incrementToken():
-            terms.append(term.toString())
+            terms.append((term.toString(), offset.startOffset()))
         stream.end()
-        return tuple(terms)
+        return terms
     finally:
         stream.close()
