@@ -11,6 +11,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -20,7 +21,7 @@ from lexsearch.catalog import Catalog
 from lexsearch.documents import compose
 from lexsearch.engines import Engine, Ranking, open_engine
 from lexsearch.errors import EngineError, IndexLocked, IndexReadOnly
-from lexsearch.records import Caption, CaptionerKey, Progress
+from lexsearch.records import Caption, CaptionerKey, Document, Progress
 
 _CHUNK = 1000  # documents brought up to date between two looks at the catalog
 _COMMIT_EVERY = 20_000
@@ -160,19 +161,28 @@ class Writer:
 
     def _sync(self, engine: Engine, progress: ProgressCallback | None) -> None:
         total = self.catalog.waiting()
-        uncommitted: list[str] = []
-        for done, (doc_id, captions) in enumerate(self._waiting(total > _BULK), 1):
-            if captions:
-                engine.update([compose(doc_id, captions, self.current)])
-            else:
-                engine.delete([doc_id])
-            uncommitted.append(doc_id)
-            if len(uncommitted) == _COMMIT_EVERY:
-                self._commit(engine, uncommitted)
-            if progress and (done % 100 == 0 or done == total):
-                progress(Progress("indexing words", done, total, "picture"))
-        if uncommitted:
-            self._commit(engine, uncommitted)
+        waiting = enumerate(self._waiting(total > _BULK), 1)
+        taken: list[str] = []
+        gone: list[str] = []
+
+        def documents() -> Iterator[Document]:
+            for done, (doc_id, captions) in islice(waiting, _COMMIT_EVERY):
+                taken.append(doc_id)
+                if captions:
+                    yield compose(doc_id, captions, self.current)
+                else:
+                    gone.append(doc_id)
+                if progress and (done % 100 == 0 or done == total):
+                    progress(Progress("indexing words", done, total, "picture"))
+
+        while True:
+            engine.update(documents())
+            engine.delete(gone)
+            if not taken:
+                return
+            self._commit(engine, taken)
+            taken.clear()
+            gone.clear()
 
     def _waiting(self, bulk: bool) -> Iterator[tuple[str, list[Caption]]]:
         """(doc_id, captions) of the documents that wait, in order; no captions: to be removed."""
@@ -194,4 +204,3 @@ class Writer:
         engine.commit()
         with self.catalog.transaction():
             self.catalog.indexed(doc_ids)
-        doc_ids.clear()
