@@ -182,6 +182,7 @@ class LuceneEngine(Engine):
     def _contents(self, doc_ids: Sequence[str]) -> list[str]:
         java, contents = self._java, []
         with _java_errors(self._folder):
+            self._refresh()
             stored = self._searcher.storedFields()
             for doc_id in doc_ids:
                 by_id = java.TermQuery(java.Term(_ID, doc_id))
