@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import re
 import threading
+import time
 import unicodedata
 from bisect import bisect_right
 from collections import Counter, deque
@@ -31,6 +32,7 @@ _RAM_BUFFER_MB = 128.0
 _THREADS = min(4, os.cpu_count() or 1)  # that Java turns documents into an index on
 _BLOCK_DOCUMENTS, _BLOCK_CHARACTERS = 256, 200_000  # handed to Java at once, at most
 _MAX_CLAUSES = 65_536
+_TICK = 1_000_000_000  # nanoseconds: more than it takes until a further change shows
 _LEXICON = Path(__file__).parent.parent / "lexicon"
 _FOUND = re.compile(r"fields=\[([^,\]]+), \[([0-9a-f ]*)\]\]")
 _WORD = re.compile(r"[^\W_]+(?:['\u2019.][^\W_]+)*")
@@ -67,6 +69,7 @@ class LuceneEngine(Engine):
                 folder.mkdir(parents=True, exist_ok=True)
             self._directory = java.FSDirectory.open(java.File(str(folder)).toPath())
             self._reader: Any = None
+            self._seen: int | None = None
             java.IndexSearcher.setMaxClauseCount(_MAX_CLAUSES)
             self._writer: Any = self._open_writer() if write else None
             self._refresh()
@@ -86,6 +89,10 @@ class LuceneEngine(Engine):
     def _refresh(self) -> None:
         """See what has been committed since, by whatever process."""
         java = self._java
+        changed = _changed(self._folder)
+        if changed is not None and changed == self._seen:
+            return
+        self._seen = changed
         if self._reader is None:
             self._reader = java.DirectoryReader.open(self._directory)
         else:
@@ -151,10 +158,7 @@ class LuceneEngine(Engine):
                 return []
             found = self._searcher.search(parsed, limit, _by_score_then_id())
             text = self._java.Arrays.toString(found.scoreDocs, pass_by_reference=False)
-        return [
-            Scored(bytes(int(byte, 16) for byte in doc_id.split()).decode(), float(score))
-            for score, doc_id in _FOUND.findall(text)
-        ]
+        return [Scored(_from_hex(doc_id), float(score)) for score, doc_id in _FOUND.findall(text)]
 
     def _parse(self, query: Query) -> Any:
         """A bag of words, as Pyserini builds it, or None when no word is left to look for."""
@@ -269,6 +273,23 @@ def rehearse(folder: Path) -> None:
         engine.delete(["1"])
         engine.commit()
         engine.close()
+
+
+def _changed(folder: Path) -> int | None:
+    """When files last came or went, as each commit makes them; None if just now or unknown."""
+    try:
+        changed = folder.stat().st_mtime_ns
+    except OSError:
+        return None
+    return changed if time.time_ns() - changed > _TICK else None
+
+
+def _from_hex(digits: str) -> str:
+    """The text that Java writes as "6c 65 78"; of a byte below 16 it writes one digit."""
+    try:
+        return bytes.fromhex(digits).decode()
+    except ValueError:
+        return bytes(int(byte, 16) for byte in digits.split()).decode()
 
 
 def _initial(word: str) -> str:
