@@ -74,7 +74,7 @@ class Picture:
         width, height = box[2] - box[0], box[3] - box[1]
         shrink = min(1.0, side / max(width, height))
         size = (max(1, round(width * shrink)), max(1, round(height * shrink)))
-        return View(crop, self.image.resize(size, Resampling.BICUBIC, box, reducing_gap=2.0))
+        return View(crop, self.image.resize(size, Resampling.HAMMING, box, reducing_gap=1.0))
 
 
 @cache

@@ -177,6 +177,8 @@ class _Captioning:
     def run(self, stages: Sequence[str]) -> None:
         for stage in stages:
             rows = self._writer.catalog.to_caption(self._captioner.key, stage)
+            if rows:
+                self._captioner.load()
             try:
                 self._run_stage(stage, rows)
             finally:  # Ctrl-C as well: what is captioned is kept

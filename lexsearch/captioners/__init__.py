@@ -53,6 +53,11 @@ class Captioner(ABC):
     view_side: int
     batch_size: int = 1
 
+    def load(self) -> None:  # noqa: B027
+        """Get ready, where that takes long. Called before the first `caption`, and not at all
+        when there is nothing to caption. Raises CaptionerError when it cannot.
+        """
+
     @abstractmethod
     def caption(self, views: Sequence[View]) -> list[list[Words]]:
         """Words for each view, in the order of `views`; an empty list where it sees nothing.

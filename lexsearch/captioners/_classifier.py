@@ -61,7 +61,7 @@ class Classifier:
     """Names what a view is of. Raises CaptionerError when what it needs is not installed."""
 
     def __init__(self) -> None:
-        weights = _find_weights()
+        weights = find_weights()
         try:
             import torch
 
@@ -115,7 +115,8 @@ class Classifier:
         return rows
 
 
-def _find_weights() -> Path:
+def find_weights() -> Path:
+    """The file in the installed package; raises CaptionerError when it is not there."""
     spec = importlib.util.find_spec(_PACKAGE)
     path = Path(spec.origin).parent / _WEIGHTS if spec and spec.origin else None
     if path is None or not path.is_file():

@@ -27,30 +27,31 @@ _THREADS = 2
 
 
 class Reader:
-    """Reads the text in pictures. Never touches the network: only the wheel's own models.
-
-    name: of the reader and the generation of its models.
-    """
+    """Reads the text in pictures. Never touches the network: only the wheel's own models."""
 
     def __init__(self) -> None:
         try:
             from rapidocr import RapidOCR
 
             finder, reader = _find_model("det"), _find_model("rec")
-            self.name = f"rapidocr-{reader.stem.partition('_rec')[0]}"
             self._ocr: Any = RapidOCR(params=_settings(finder, reader))
             blank = np.full((64, 64, 3), 255, np.uint8)
             self._ocr(blank)  # loads the models now: better here than in the first picture
             self._ocr(blank, use_det=False, use_rec=True)
         except Exception as error:
-            raise CaptionerError(
-                f"the text reader does not start ({error}); "
-                "run: pip install --force-reinstall rapidocr onnxruntime, or uninstall rapidocr"
-            ) from error
+            raise _failed(error) from error
 
     @staticmethod
     def is_installed() -> bool:
         return all(importlib.util.find_spec(name) for name in ("rapidocr", "onnxruntime"))
+
+    @staticmethod
+    def name() -> str:
+        """The reader's, with the generation of its models; CaptionerError without any."""
+        try:
+            return f"rapidocr-{_find_model('rec').stem.partition('_rec')[0]}"
+        except FileNotFoundError as error:
+            raise _failed(error) from error
 
     def read(self, image: Image) -> list[str]:
         """The lines of text that are surely there, from top to bottom.
@@ -67,6 +68,13 @@ class Reader:
             return []
         lines = zip(found.txts or (), found.scores or (), strict=True)
         return [line for line, score in lines if score >= _MIN_SCORE and _is_text(line)]
+
+
+def _failed(error: Exception) -> CaptionerError:
+    return CaptionerError(
+        f"the text reader does not start ({error}); "
+        "run: pip install --force-reinstall rapidocr onnxruntime, or uninstall rapidocr"
+    )
 
 
 def _settings(finder: Path, reader: Path) -> dict[str, object]:

@@ -26,7 +26,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from lexsearch.captioners import Captioner, View, Words
-from lexsearch.captioners._classifier import Classifier
+from lexsearch.captioners._classifier import Classifier, find_weights
 from lexsearch.captioners._detector import Detection, Detector
 from lexsearch.captioners._text import SIDE, Reader
 from lexsearch.errors import CaptionerError
@@ -58,18 +58,28 @@ class Tagger(Captioner):
     batch_size = 18
 
     def __init__(self) -> None:
-        self._classifier = Classifier()
-        self._detector = Detector() if Detector.is_installed() else None
-        self._reader = Reader() if Reader.is_installed() else None
+        find_weights()
         parts = ["efficientnet-lite2"]
-        if self._detector:
+        if Detector.is_installed():
             parts.append("ssd-mobilenet-v2")
-        if self._reader:
-            parts.append(self._reader.name)
+        if Reader.is_installed():
+            parts.append(Reader.name())
         self.key = CaptionerKey("tagger", f"{_REVISION}:{'+'.join(parts)}")
+        self._classifier: Classifier | None = None
+        self._detector: Detector | None = None
+        self._reader: Reader | None = None
+
+    def load(self) -> None:
+        """Load the networks, which takes seconds."""
+        if self._classifier is None:
+            self._detector = Detector() if Detector.is_installed() else None
+            self._reader = Reader() if Reader.is_installed() else None
+            self._classifier = Classifier()
 
     def caption(self, views: Sequence[View]) -> list[list[Words]]:
         """A caption of each view that shows something, and the text that is read in a whole."""
+        self.load()
+        assert self._classifier is not None
         try:
             names = self._classifier.name([view.image for view in views], _LEAST_CLASSIFIED)
             things = [self._detect(view) for view in views]
