@@ -25,19 +25,13 @@ def compose(
 def in_effect(captions: Iterable[Caption], current: CaptionerKey | None = None) -> list[Caption]:
     """The captions that count, in order of crop, from all that were ever written of a picture.
 
-    - of the same caption written twice, the later;
+    - of the same caption written twice, the later (see `latest`);
     - a human caption in place of every other one with its crop, field and caption_id, until
       withdrawn;
     - imported captions all; of captioners, for each crop, the current one, or else the one
       that saw the crop last.
     """
-    latest: dict[tuple[object, ...], Caption] = {}
-    for caption in captions:
-        source = caption.captioner if caption.source != "human" else "human"
-        key = (caption.crop, caption.field, caption.caption_id, source)
-        if key not in latest or latest[key].time <= caption.time:
-            latest[key] = caption
-    rows = list(latest.values())
+    rows = latest(captions).values()
     human = {_place(row): row for row in rows if row.source == "human" and row.text is not None}
     seen_by = _captioner_of_each_crop(rows, current)
     chosen = {
@@ -47,6 +41,24 @@ def in_effect(captions: Iterable[Caption], current: CaptionerKey | None = None) 
     }
     kept = [row for (place, _), row in chosen.items() if place not in human]
     return sorted([*kept, *human.values()], key=_position)
+
+
+def latest(captions: Iterable[Caption]) -> dict[tuple[object, ...], Caption]:
+    """The last text of every caption of a picture, by what makes it the same (`same_as`)."""
+    found: dict[tuple[object, ...], Caption] = {}
+    for caption in captions:
+        key = same_as(caption)
+        if key not in found or found[key].time <= caption.time:
+            found[key] = caption
+    return found
+
+
+def same_as(caption: Caption) -> tuple[object, ...]:
+    """Two captions with equal keys are the same caption, perhaps with another text: those of
+    one place by one captioner, and all human ones of one place.
+    """
+    maker = "human" if caption.source == "human" else caption.captioner
+    return (*_place(caption), maker)
 
 
 def _place(caption: Caption) -> tuple[str, str, str]:

@@ -304,6 +304,9 @@ class Index:
         try:
             with self._writing() as writer:
                 if self.settings.captioner != opened.key:
+                    # Which captions count changes even where there is nothing to caption.
+                    with writer.catalog.transaction():
+                        writer.catalog.wait_for_all()
                     self._write_settings(replace(self.settings, captioner=opened.key))
                     writer.current = opened.key
                 return add(writer, absolute, opened, crops, max_pixels or MAX_PIXELS, progress)
@@ -369,14 +372,15 @@ class Index:
             return import_captions(writer, lines, progress)
 
     def export_captions(self) -> Iterator[str]:
-        """The captions in effect as JSON Lines, in order of document."""
-        from lexsearch.documents import in_effect
+        """All captions, each with its last text, as JSON Lines in order of document."""
+        from lexsearch.documents import latest
         from lexsearch.transfer import to_json
 
         for doc_id, captions in self._store().scan():
             path = next(iter(self._paths([doc_id])[doc_id]), None)
-            for caption in in_effect(captions, self.settings.captioner):
-                yield to_json(caption, path)
+            for caption in latest(captions).values():
+                if caption.text is not None:
+                    yield to_json(caption, path)
 
     def known(self, name: str | os.PathLike[str]) -> Known:
         """What is known of a picture, by its path or doc_id; LexsearchError when nothing is."""

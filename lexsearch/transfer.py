@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from lexsearch.documents import in_effect
+from lexsearch.documents import latest, same_as
 from lexsearch.errors import ImportFormatError
 from lexsearch.records import WHOLE, Box, Caption, CaptionerKey, Progress
 from lexsearch.writing import ProgressCallback, Writer
@@ -60,30 +60,28 @@ def _take(writer: Writer, chunk: list[tuple[Caption, str | None]], outcome: Impo
     paths = {caption.doc_id: path for caption, path in chunk}
     known = writer.catalog.known(list(paths))
     texts = {
-        _identity(caption): caption.text
+        (doc_id, *key): caption.text
         for doc_id, captions in (writer.store.scan(known) if known else ())
-        for caption in in_effect(captions, writer.current)
+        for key, caption in latest(captions).items()
     }
     new = []
     for caption, _ in chunk:
-        before = texts.get(_identity(caption))
+        corrected = caption._replace(source="human", captioner=CaptionerKey("human"))
+        before = texts.get((caption.doc_id, *same_as(caption)))
+        if caption.text in (before, texts.get((caption.doc_id, *same_as(corrected)))):
+            outcome.unchanged += 1
+            continue
         if before is None:
             outcome.added += 1
-            new.append(caption)
-        elif before == caption.text:
-            outcome.unchanged += 1
         else:
             outcome.corrected += 1
-            new.append(caption._replace(source="human", captioner=CaptionerKey("human")))
-        texts[_identity(caption)] = caption.text
+            caption = corrected
+        new.append(caption)
+        texts[caption.doc_id, *same_as(caption)] = caption.text
     writer.keep(new)
     with writer.catalog.transaction():
         writer.catalog.list_imported(paths)
     writer.tidy()
-
-
-def _identity(caption: Caption) -> tuple[str, ...]:
-    return (caption.doc_id, caption.crop, caption.field, caption.caption_id)
 
 
 def from_json(line: str) -> tuple[Caption, str | None]:
