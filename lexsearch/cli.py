@@ -10,6 +10,7 @@ import json
 import logging
 import os
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 NOTHING_FOUND, SOME_FAILED, NOT_DONE, STOPPED = 1, 3, 4, 130
 _SHOWN_FAILURES = 20
+_SECONDS_BETWEEN_LINES = 10.0
+_STAGE_NAMES = {"whole": "the whole", "fixed": "17 patches", "between": "23 patches between"}
 
 
 class _Commands(click.Group):
@@ -235,7 +238,18 @@ def status(path: str, as_json: bool) -> None:
     if as_json:
         from dataclasses import asdict
 
-        click.echo(json.dumps(asdict(found)))
+        named = {
+            "stages": [
+                {**stage.captioner._asdict(), "stage": stage.stage, "pictures": stage.pictures}
+                for stage in found.stages
+            ],
+            "failures": [failure._asdict() for failure in found.failures],
+            "settings": {
+                "ranking": asdict(found.settings.ranking),
+                "captioner": found.settings.captioner and found.settings.captioner._asdict(),
+            },
+        }
+        click.echo(json.dumps({**asdict(found), **named}))
     else:
         _print_status(found)
 
@@ -394,8 +408,6 @@ def _hit_object(hit: Hit) -> dict[str, object]:
 
 
 def _print_hits(hits: Iterable[Hit], thumbnails: bool | None) -> None:
-    from lexsearch.pictures import terminal_thumbnail
-
     show_pictures = sys.stdout.isatty() if thumbnails is None else thumbnails
     for hit in hits:
         place = _printable(_near(hit.path)) if hit.path else hit.doc_id
@@ -403,8 +415,15 @@ def _print_hits(hits: Iterable[Hit], thumbnails: bool | None) -> None:
         click.echo(f"              {click.style(', '.join(hit.words), fg='green')}")
         for other in hit.paths[1:]:
             click.echo(f"              also {_printable(_near(other))}")
-        if show_pictures and hit.path and (picture := terminal_thumbnail(hit.path)):
-            click.echo(picture)
+        if show_pictures and hit.path:
+            _print_thumbnail(hit.path)
+
+
+def _print_thumbnail(path: str) -> None:
+    from lexsearch.pictures import terminal_thumbnail
+
+    if picture := terminal_thumbnail(path):
+        click.echo(picture)
 
 
 def _caption(hit: Hit) -> str:
@@ -430,14 +449,12 @@ def _print_known(known: Known) -> None:
     for place in known.paths:
         click.secho(_printable(_near(place)), bold=True)
     click.echo(f"doc_id {known.doc_id}")
-    maker = None
+    heading = None
     for row in known.captions:
-        made = (row.captioner, row.time)
-        if made != maker:
-            maker = made
-            when = datetime.fromtimestamp(row.time / 1e6).astimezone()
-            who = " ".join(filter(None, row.captioner)) or row.source
-            click.secho(f"by {who}, {when:%Y-%m-%d %H:%M}", dim=True)
+        when = datetime.fromtimestamp(row.time / 1e6).astimezone()
+        who = " ".join(filter(None, row.captioner)) or row.source
+        if heading != (heading := f"by {who}, {when:%Y-%m-%d}"):
+            click.secho(heading, dim=True)
         field = " (text read)" if row.field == "text" else ""
         label = f"{row.crop}{field}{' ' + row.caption_id if row.caption_id else ''}"
         click.echo(f"  {label:24} {row.text or '-'}")
@@ -453,20 +470,18 @@ def _print_status(found: Status) -> None:
     click.echo(f"  searchable   {found.searchable:,}")
     if found.waiting:
         click.echo(f"  waiting      {found.waiting:,} (the next `lexsearch index` catches up)")
-    for stage in found.stages:
-        missing = found.pictures - stage.pictures
-        rest = f", {missing:,} missing" if missing else ""
-        name = {"whole": "whole pictures", "fixed": "17 patches", "between": "23 more patches"}
-        click.echo(
-            f"  captioned    {stage.pictures:,} {name[stage.stage]} by {stage.captioner.name} "
-            f"({stage.captioner.version}){rest}"
-        )
+    for captioner in dict.fromkeys(stage.captioner for stage in found.stages):
+        click.echo(f"  captioner    {captioner.name} {captioner.version}")
+        done = {row.stage: row.pictures for row in found.stages if row.captioner == captioner}
+        for stage, name in _STAGE_NAMES.items():
+            if stage in done:
+                missing = found.pictures - done[stage]
+                rest = f", {missing:,} missing" if missing else ""
+                click.echo(f"    {name:18} of {done[stage]:,} pictures{rest}")
     ranking = found.settings.ranking
     click.echo(f"  ranking      BM25, k1 {ranking.k1}, b {ranking.b}, {ranking.analyzer} words")
-    click.echo(
-        f"  on disk      {found.caption_bytes / 1e6:.1f} MB of captions, "
-        f"{found.text_index_bytes / 1e6:.1f} MB of text index"
-    )
+    sizes = [max(1, round(size / 1e3)) for size in (found.caption_bytes, found.text_index_bytes)]
+    click.echo(f"  on disk      {sizes[0]:,} kB of captions, {sizes[1]:,} kB of text index")
     if found.failures:
         click.echo(f"  failed       {len(found.failures):,}")
         for failure in found.failures:
@@ -475,24 +490,21 @@ def _print_status(found: Status) -> None:
 
 @contextmanager
 def _progress_bar(quiet: bool) -> Iterator[Callable[[Progress], None]]:
-    """A bar a stage, with rate and time left; on a terminal, or a line now and then in a log."""
+    """A bar a stage, with rate and time left; where no terminal is, a line now and then."""
+    if quiet or not sys.stderr.isatty():
+        yield (lambda progress: None) if quiet else _progress_lines()
+        return
     from tqdm import tqdm
 
     bars: dict[str, Any] = {}
-    terminal = sys.stderr.isatty()
 
     def show(progress: Progress) -> None:
         if progress.stage not in bars:
             for bar in bars.values():
                 bar.close()
+            unit = f" {progress.unit}"
             bars[progress.stage] = tqdm(
-                desc=progress.stage,
-                total=progress.total,
-                unit=f" {progress.unit}",
-                disable=quiet,
-                mininterval=0.1 if terminal else 10,
-                dynamic_ncols=terminal,
-                file=sys.stderr,
+                desc=progress.stage, total=progress.total, unit=unit, dynamic_ncols=True
             )
         bar = bars[progress.stage]
         if progress.failed:
@@ -504,6 +516,25 @@ def _progress_bar(quiet: bool) -> Iterator[Callable[[Progress], None]]:
     finally:
         for bar in bars.values():
             bar.close()
+
+
+def _progress_lines() -> Callable[[Progress], None]:
+    started: dict[str, float] = {}
+    said_at = time.monotonic()
+
+    def show(progress: Progress) -> None:
+        nonlocal said_at
+        now = time.monotonic()
+        since = started.setdefault(progress.stage, now)
+        if now - said_at < _SECONDS_BETWEEN_LINES or now == since:
+            return
+        said_at = now
+        rate = progress.done / (now - since)
+        total = f" of {progress.total:,}" if progress.total else ""
+        left = f", {(progress.total - progress.done) / rate:.0f} s left" if progress.total else ""
+        _say(f"{progress.stage}: {progress.done:,}{total}, {rate:.1f} a second{left}")
+
+    return show
 
 
 def _list_failures(lines: list[str]) -> None:

@@ -1,0 +1,297 @@
+"""The command line: what is printed, and the exit status."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+from conftest import Run
+from fakes import COLOURS, FakeCaptioner, picture
+from PIL import Image
+
+import lexsearch
+from lexsearch.cli import cli
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with photos/ and an index of them at the default place."""
+    folder = tmp_path_factory.mktemp("cli")
+    picture(folder / "photos" / "red.png", "red")
+    picture(folder / "photos" / "sub" / "two words & ü.png", "blue")
+    picture(folder / "photos" / "new\nline.png", "green")
+    (folder / "photos" / "bad.jpg").write_text("not a picture")
+    with lexsearch.open(folder / "indexes" / "default") as index:
+        index.add(folder / "photos", captioner=FakeCaptioner())
+        index.import_captions(['{"doc_id": "doc 1", "text": "a purple zebra"}'])
+    return folder
+
+
+@pytest.fixture
+def run(folder: Path, environment: dict[str, str]) -> Run:
+    def run(*arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "lexsearch.cli", *map(str, arguments)]
+        settings = {"cwd": folder, "env": environment, "text": True, "capture_output": True}
+        return subprocess.run(command, **{**settings, **options})
+
+    return run
+
+
+def test_a_query_prints_rank_score_path_and_the_words_that_matched(run: Run) -> None:
+    ended = run("query", "red, left half")
+    assert ended.returncode == 0
+    first, words = ended.stdout.splitlines()[:2]
+    assert re.fullmatch(r" +1 +\d+\.\d+ +photos/red\.png", first)
+    assert set(words.strip().split(", ")) == {"red", "left", "half"}
+    assert "\x1b" not in ended.stdout
+
+
+def test_words_need_no_quotes(run: Run) -> None:
+    assert run("query", "red,", "left", "half").stdout == run("query", "red, left half").stdout
+
+
+def test_json_is_one_object_a_hit(run: Run, folder: Path) -> None:
+    [hit] = map(json.loads, run("query", "blue", "--json").stdout.splitlines())
+    place = str(folder / "photos" / "sub" / "two words & ü.png")
+    assert list(hit) == ["rank", "score", "doc_id", "path", "paths", "words"]
+    assert (hit["rank"], hit["path"], hit["paths"], hit["words"]) == (1, place, [place], ["blue"])
+    [imported] = map(json.loads, run("query", "zebra", "--json").stdout.splitlines())
+    assert (imported["doc_id"], imported["path"], imported["paths"]) == ("doc 1", None, [])
+
+
+def test_paths_go_into_other_programs(run: Run, folder: Path) -> None:
+    lines = run("query", "blue", "--paths").stdout
+    assert lines == f"{folder}/photos/sub/two words & ü.png\n"
+    assert run("query", "green", "-0").stdout == f"{folder}/photos/new\nline.png\0"
+
+
+def test_an_odd_name_takes_one_line_on_a_terminal(run: Run) -> None:
+    assert r"photos/new\nline.png" in run("query", "green").stdout
+
+
+def test_k_bounds_the_hits(run: Run) -> None:
+    assert len(run("query", "whole", "--json", "-k", 2).stdout.splitlines()) == 2
+    assert run("query", "whole", "-k", 0).returncode == 2
+
+
+@pytest.mark.parametrize("form", [[], ["--json"], ["--paths"], ["-0"]])
+def test_nothing_found_is_exit_status_1(run: Run, form: list[str]) -> None:
+    ended = run("query", "unicorn", *form)
+    assert (ended.returncode, ended.stdout) == (1, "")
+
+
+def test_a_run_of_many_queries(run: Run, folder: Path) -> None:
+    (folder / "topics.tsv").write_text("q1\tblue\nq2\tzebra\nq3\tunicorn\n\nq4\twhole half\n")
+    ended = run("query", "--topics", "topics.tsv", "--trec", "-k", 3)
+    rows = [line.split(" ") for line in ended.stdout.splitlines()]
+    assert all(len(row) == 6 and row[1] == "Q0" and row[5] == "lexsearch" for row in rows)
+    assert [row[:4] for row in rows[:2]] == [
+        ["q1", "Q0", "sub/two%20words%20%26%20%C3%BC.png", "1"],
+        ["q2", "Q0", "doc%201", "1"],
+    ]
+    last = [row for row in rows if row[0] == "q4"]
+    assert [row[3] for row in last] == ["1", "2", "3"]
+    assert {unquote(row[2]) for row in last} == {
+        "red.png",
+        "new\nline.png",
+        "sub/two words & ü.png",
+    }
+    scores = [float(row[4]) for row in last]
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_topics_or_words_but_not_both(run: Run) -> None:
+    assert run("query").returncode == 2
+    assert run("query", "red", "--topics", "topics.tsv").returncode == 2
+
+
+def test_a_contact_sheet(run: Run, tmp_path: Path) -> None:
+    assert run("query", "whole", "--sheet", tmp_path / "sheet.png").returncode == 0
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        colours = {colour for _, colour in sheet.convert("RGB").getcolors(1 << 24)}
+    assert COLOURS["red"] in colours
+
+
+def test_show_tells_every_crop_its_words_and_by_whom(run: Run) -> None:
+    shown = run("show", "photos/red.png").stdout
+    assert "left half" in shown
+    assert "red left half xff0000" in shown
+    assert "fake 1" in shown
+    rows = [
+        json.loads(line) for line in run("show", "photos/red.png", "--json").stdout.splitlines()
+    ]
+    assert len(rows) == 18
+    assert rows[0]["box"] == [0, 0, 64, 48]
+    assert run("show", "photos/unknown.png").returncode == 4
+
+
+def test_status_tells_what_is_there_and_what_failed(run: Run) -> None:
+    shown = run("status").stdout
+    assert "bad.jpg: not a picture" in shown
+    assert re.search(r"pictures +3 in 3 files", shown)
+    status = json.loads(run("status", "--json").stdout)
+    assert (status["pictures"], status["imported"], status["searchable"]) == (3, 1, 4)
+    assert [failure["reason"] for failure in status["failures"]] == ["not a picture, or damaged"]
+
+
+@pytest.mark.parametrize("command", ["query red", "show red.png", "status", "remove x", "reindex"])
+def test_a_missing_index_is_said_with_the_next_step(run: Run, tmp_path: Path, command: str) -> None:
+    ended = run(*command.split(), "--index", tmp_path / "nowhere")
+    assert ended.returncode == 4
+    assert "lexsearch index FOLDER" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_an_empty_index_is_said_with_the_next_step(run: Run, tmp_path: Path) -> None:
+    lexsearch.open(tmp_path / "index")
+    ended = run("query", "red", "--index", tmp_path / "index")
+    assert ended.returncode == 1
+    assert "lexsearch index FOLDER" in ended.stderr
+
+
+def test_the_environment_names_the_index(
+    run: Run, tmp_path: Path, environment: dict[str, str], folder: Path
+) -> None:
+    elsewhere = {**environment, "LEXSEARCH_INDEX": str(folder / "indexes" / "default")}
+    assert run("query", "red", cwd=tmp_path, env=elsewhere).returncode == 0
+
+
+def test_a_closed_pipe_is_no_error(run: Run, folder: Path, environment: dict[str, str]) -> None:
+    command = f"{sys.executable} -m lexsearch.cli export - | head -n 1"
+    ended = subprocess.run(
+        ["bash", "-c", command], cwd=folder, env=environment, text=True, capture_output=True
+    )
+    assert len(ended.stdout.splitlines()) == 1
+    assert "Traceback" not in ended.stderr
+
+
+def test_indexing_counts_and_names_what_failed(
+    lexsearch_command: Run, photos: Path, tmp_path: Path
+) -> None:
+    picture(photos / "a.png")
+    (photos / "b.jpg").write_bytes(b"")
+    ended = lexsearch_command("index", photos)
+    assert ended.returncode == 3
+    assert ended.stdout == "1 added, 2 captioned, 1 failed\n"
+    assert "b.jpg: the file is empty" in ended.stderr
+    assert "captioner: fake" in ended.stderr
+    (photos / "b.jpg").unlink()
+    again = lexsearch_command("index", photos, "-q", "--json")
+    assert again.returncode == 0
+    assert json.loads(again.stdout)["unchanged"] == 1
+    assert again.stderr == ""
+    assert lexsearch_command("index", photos / "nowhere").returncode == 4
+
+
+def test_hostile_files_cost_no_good_one(lexsearch_command: Run, photos: Path) -> None:
+    """Every kind of bad file in one folder."""
+    good = Image.linear_gradient("L").convert("RGB")
+    good.save(photos / 'it\'s "good".jpg')
+    good.rotate(90).save(photos / "new\nline 😀.jpg")
+    good.convert("CMYK").save(photos / "cmyk.jpg")
+    Image.new("RGB", (1, 1)).save(photos / "dot.png")
+    Image.new("RGB", (5000, 2)).save(photos / "line.png")
+    with open(os.fsencode(photos) + b"/\xff.jpg", "wb") as file:
+        file.write((photos / "cmyk.jpg").read_bytes() + b"\0")
+    Image.new("1", (20_000, 20_000)).save(photos / "huge.png")
+    (photos / "zero.jpg").write_bytes(b"")
+    (photos / "text.jpg").write_text("hello")
+    (photos / "cut.jpg").write_bytes((photos / "cmyk.jpg").read_bytes()[:-1000])
+    (photos / "sub").mkdir()
+    (photos / "sub" / "loop").symlink_to("..")
+    (photos / "gone.jpg").symlink_to("nowhere.jpg")
+    ended = lexsearch_command("index", photos)
+    assert ended.returncode == 3
+    assert ended.stdout.startswith("6 added")
+    assert ended.stdout.endswith("5 failed\n")
+    for name, reason in {
+        "huge.png": "--max-pixels",
+        "zero.jpg": "empty",
+        "text.jpg": "not a picture",
+        "cut.jpg": "cut short",
+        "gone.jpg": "link",
+    }.items():
+        assert re.search(f"{name}: .*{reason}", ended.stderr)
+    run = lexsearch_command("query", "whole", "--trec", "-k", 100).stdout
+    names = {line.split(" ")[2] for line in run.splitlines()}
+    assert len(names) == 6
+    assert {"dot.png", "new%0Aline%20%F0%9F%98%80.jpg", "%FF.jpg"} <= names
+
+
+def test_captions_are_corrected_and_brought_back(lexsearch_command: Run, photos: Path) -> None:
+    picture(photos / "a.png")
+    lexsearch_command("index", photos)
+    place = photos / "a.png"
+    assert lexsearch_command("caption", "edit", place, "--text", "my dog Bella").returncode == 0
+    assert lexsearch_command("query", "bella").returncode == 0
+    assert "red whole" in lexsearch_command("caption", "revert", place).stdout
+    assert lexsearch_command("query", "bella").returncode == 1
+    assert lexsearch_command("caption", "edit", place, "--crop", "x", "--text", "y").returncode == 4
+
+
+def test_captions_leave_and_come(lexsearch_command: Run, photos: Path, tmp_path: Path) -> None:
+    picture(photos / "a.png")
+    lexsearch_command("index", photos)
+    assert "18 captions" in lexsearch_command("export", tmp_path / "c.jsonl").stderr
+    came = lexsearch_command("import", tmp_path / "c.jsonl", "--index", tmp_path / "other")
+    assert came.stdout == "18 added, 0 unchanged, 0 corrected, 0 failed\n"
+    (tmp_path / "bad.jsonl").write_text('{"doc_id": "1"}\n')
+    failed = lexsearch_command("import", tmp_path / "bad.jsonl")
+    assert failed.returncode == 3
+    assert "line 1: 'text' is missing" in failed.stderr
+
+
+def test_pictures_are_taken_out_of_the_results(lexsearch_command: Run, photos: Path) -> None:
+    picture(photos / "a.png")
+    lexsearch_command("index", photos)
+    assert lexsearch_command("remove", photos).stdout == "1 removed\n"
+    assert lexsearch_command("query", "red").returncode == 1
+    assert lexsearch_command("remove", photos).returncode == 1
+
+
+def test_reindexing_with_another_analyzer(lexsearch_command: Run, photos: Path) -> None:
+    picture(photos / "a.png")
+    lexsearch_command("index", photos)
+    assert "1 pictures" in lexsearch_command("reindex", "--analyzer", "porter").stdout
+    assert "porter" in lexsearch_command("status").stdout
+
+
+def every_command() -> list[list[str]]:
+    names = []
+    for name, command in cli.commands.items():
+        inner = getattr(command, "commands", {})
+        names += [[name, deeper] for deeper in inner] or [[name]]
+    return names
+
+
+@pytest.mark.parametrize("command", [[], *every_command()], ids=" ".join)
+def test_help_has_an_example(run: Run, command: list[str]) -> None:
+    ended = run(*command, "--help")
+    assert ended.returncode == 0
+    assert f"lexsearch {' '.join(command)}".strip() in ended.stdout.split("Examples:")[1]
+
+
+@pytest.mark.parametrize(("arguments", "allowed"), [(["--help"], ""), (["query", "red"], "jnius")])
+def test_no_command_loads_what_it_does_not_need(
+    folder: Path, environment: dict[str, str], arguments: list[str], allowed: str
+) -> None:
+    heavy = "torch transformers pyarrow PIL jnius cv2 onnxruntime rapidocr pyserini"
+    program = f"""
+import sys, lexsearch.cli
+sys.argv = ["lexsearch", *{arguments}]
+try:
+    lexsearch.cli.main()
+except SystemExit:
+    pass
+print("loaded:", *[name for name in {heavy.split()} if name in sys.modules])
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", program], cwd=folder, env=environment, text=True, capture_output=True
+    )
+    assert ended.stdout.splitlines()[-1] == f"loaded: {allowed}".rstrip()
