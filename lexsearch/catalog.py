@@ -253,6 +253,11 @@ class Catalog:
     def has_document(self, doc_id: str) -> bool:
         return bool(self._rows("SELECT 1 FROM documents WHERE doc_id = ?", doc_id))
 
+    def is_listed(self, doc_id: str) -> bool:
+        """Whether the document is to be found: it lies in a folder, or was imported."""
+        rows = self._rows(f"SELECT 1 FROM documents WHERE doc_id = ? AND {_LIVE}", doc_id)
+        return bool(rows)
+
     def known(self, doc_ids: Sequence[str]) -> set[str]:
         """Those of the ids that are documents already."""
         found: set[str] = set()

