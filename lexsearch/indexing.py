@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -30,7 +30,7 @@ class Report:
 
     added: new pictures. unchanged: known and the same. moved: a known picture at a new place,
     its old place gone. duplicates: a further place of a picture. removed: places gone.
-    captioned: pictures that got captions in this run, of the whole or of patches.
+    captioned: pictures that got captions in this run, in the stage that most of them had to do.
     """
 
     added: int = 0
@@ -172,6 +172,7 @@ class _Captioning:
         self._progress = progress
         self._captions: list[Caption] = []
         self._done: list[tuple[str, str]] = []  # (doc_id, stage) since the last keep
+        self._counts: Counter[str] = Counter()  # pictures kept, by stage
         self._kept_at = time.monotonic()
 
     def run(self, stages: Sequence[str]) -> None:
@@ -284,6 +285,7 @@ class _Captioning:
             for doc_id, stage in self._done:  # also pictures too small to have patches
                 self._writer.catalog.set_captioned(doc_id, self._captioner_id, stage)
         self._writer.sync()
-        self._report.captioned += len(self._done)
+        self._counts.update(stage for _, stage in self._done)
+        self._report.captioned = max(self._counts.values(), default=0)
         self._captions, self._done = [], []
         self._kept_at = time.monotonic()
