@@ -38,7 +38,7 @@ class Words:
     Real caption words where coco-mllm is at hand, then made-up ones up to `size`.
     """
 
-    def __init__(self, size: int = 50_000, seed: int = 1) -> None:
+    def __init__(self, size: int = 20_000, seed: int = 1) -> None:
         self.random = random.Random(seed)
         self.vocabulary = list(dict.fromkeys(self._real()))[: size // 2]
         taken = set(self.vocabulary)
