@@ -61,8 +61,8 @@ class BrokenShard(StorageError):
 
     def __init__(self, shard: Path, reason: object) -> None:
         super().__init__(
-            f"the captions file {shard} is damaged ({reason}); the next `lexsearch index` sets "
-            "it aside and captions its pictures again"
+            f"the captions file {shard} is damaged ({reason}); `lexsearch reindex` sets it "
+            "aside, and the next `lexsearch index` captions its pictures again"
         )
         self.shard = shard
 

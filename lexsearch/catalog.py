@@ -62,6 +62,7 @@ class Catalog:
         self._file = file
         with self._errors():
             self._db = _connect_to_write(file) if write else _connect_to_read(file)
+            self._db.execute("PRAGMA schema_version")  # fails now rather than later if damaged
 
     def close(self) -> None:
         self._db.close()
@@ -282,7 +283,8 @@ class Catalog:
             imported = caption.source == "import"
             self._db.execute(
                 "INSERT INTO documents (doc_id, imported) VALUES (?, ?) ON CONFLICT (doc_id) "
-                "DO UPDATE SET waiting = 1, imported = imported OR excluded.imported",
+                "DO UPDATE SET waiting = 1, imported = imported OR (excluded.imported "
+                "AND doc_id NOT IN (SELECT doc_id FROM files))",
                 (caption.doc_id, imported),
             )
             if caption.source == "model":

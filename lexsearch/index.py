@@ -197,6 +197,7 @@ class Index:
         if not self._has_captions():
             return []
         with self._lock:
+            self._reading()  # without a catalog nothing can be found: then it is made first
             found = self._ask(lambda engine: engine.search(parsed, k))
             doc_ids = [scored.doc_id for scored in found]
             paths = self._paths(doc_ids)
@@ -217,6 +218,7 @@ class Index:
 
     def _ask(self, question: Callable[[Engine], Any]) -> Any:
         """Put a question to the text index; one that is missing or broken is made anew."""
+        self._heed_settings()
         try:
             if self._engine is None:
                 self._engine = open_engine(self._lucene, self.settings.ranking, write=False)
@@ -231,6 +233,13 @@ class Index:
             self._engine = open_engine(self._lucene, self.settings.ranking, write=False)
             return question(self._engine)
 
+    def _heed_settings(self) -> None:
+        """Rank as another process may have told meanwhile."""
+        settings = self._read_settings()
+        if settings != self.settings:
+            self.close()
+            self.settings = settings
+
     def _has_captions(self) -> bool:
         return any((self.path / "captions").glob("*.parquet"))
 
@@ -238,8 +247,13 @@ class Index:
         if self._catalog is None:
             file = self.path / "catalog.sqlite"
             if not file.exists():
-                with self._writing():
-                    pass  # makes one, and takes note of the captions that are there
+                with self._writing() as writer:  # makes one from the captions that are there
+                    writer.sync()
+                log.warning(
+                    "%s was missing; run `lexsearch index` on your folders again (no picture is "
+                    "captioned twice)",
+                    file,
+                )
             self._catalog = Catalog(file)
         return self._catalog
 

@@ -135,14 +135,15 @@ def _identify(
 
 def _count_arrivals(writer: Writer, report: Report, arrivals: list[str]) -> None:
     """A known picture at a new place has moved if an old place is gone in this run."""
-    for doc_id in arrivals:
+    for doc_id, arrived in Counter(arrivals).items():
         if writer.catalog.has_lost(doc_id):
             report.moved += 1
             report.removed = max(0, report.removed - 1)
-        elif len(writer.catalog.files_of([doc_id])[doc_id]) > 1:
-            report.duplicates += 1
-        else:
+            arrived -= 1
+        elif arrived == len(writer.catalog.files_of([doc_id])[doc_id]):
             report.added += 1  # known from long ago; its captions are still there
+            arrived -= 1
+        report.duplicates += arrived
     with writer.catalog.transaction():
         writer.catalog.wait(arrivals)
 
@@ -272,10 +273,12 @@ class _Captioning:
         catalog = self._writer.catalog
         if stage != "whole":
             return _fail(self._writer, self._report, row.path, reason)
-        for place in catalog.files_of([row.doc_id])[row.doc_id]:
+        places = catalog.files_of([row.doc_id])[row.doc_id]
+        for place in places:
             catalog.drop_file(place.path)
             _fail(self._writer, self._report, place.path, reason)
-            self._report.added = max(0, self._report.added - 1)
+        self._report.added = max(0, self._report.added - 1)
+        self._report.duplicates = max(0, self._report.duplicates - (len(places) - 1))
         return None
 
     def _keep(self) -> None:

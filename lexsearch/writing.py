@@ -102,6 +102,10 @@ class Writer:
         with self.catalog.transaction():
             self.catalog.replace_shards(present)
 
+    def _repair(self, error: BrokenShard) -> None:
+        self._set_aside(error.shard, str(error.__cause__))
+        self.catch_up()
+
     def _set_aside(self, shard: Path, reason: str) -> None:
         place = self.store.set_aside(shard)
         log.warning(
@@ -113,7 +117,10 @@ class Writer:
 
     def tidy(self) -> None:
         """Merge small captions files where many have gathered."""
-        self.store.compact()
+        try:
+            self.store.compact()
+        except BrokenShard as error:
+            self._repair(error)
         with self.catalog.transaction():
             self.catalog.replace_shards(shard.name for shard in self.store.shards())
 
@@ -123,8 +130,7 @@ class Writer:
             try:
                 return self._sync(self._open_engine(), progress)
             except BrokenShard as error:
-                self._set_aside(error.shard, str(error.__cause__))
-                self.catch_up()
+                self._repair(error)
 
     def rebuild(self, progress: ProgressCallback | None = None) -> None:
         """Make the text index anew from the captions; the old one serves until it is done."""

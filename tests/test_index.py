@@ -1,417 +1,685 @@
-"""What happens to an index as folders change: at the Python door."""
+"""An index through the public door: files that come, go, move and change; captions that last."""
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
-import subprocess
-import sys
+from itertools import islice
 from pathlib import Path
 
 import pytest
-from fakes import FakeCaptioner, picture
-from PIL import Image
+from fakes import FakeCaptioner, code_of, numbered_pictures, picture
 
 import lexsearch
-from lexsearch.errors import (
-    CaptionerError,
-    IndexNotFound,
-    IndexUnusable,
-    LexsearchError,
-    QueryError,
-)
-from lexsearch.records import Progress
+from lexsearch import Index
+from lexsearch.errors import IndexNotFound, IndexUnusable, LexsearchError, QueryError
+from lexsearch.indexing import Report
 
 
-def found(index: lexsearch.Index, text: str) -> list[str]:
-    """Names of the files found, all places of each."""
-    return [os.path.basename(path) for hit in index.search(text, 100) for path in hit.paths]
+def found(index: Index, query: str, k: int = 100) -> list[str]:
+    """Names of the files found."""
+    hits = index.search(query, k)
+    assert [hit.rank for hit in hits] == list(range(1, len(hits) + 1))
+    return [Path(place).name for hit in hits for place in hit.paths]
 
 
-def counts(report: object) -> dict[str, int]:
+def counts(report: Report) -> dict[str, int]:
+    """What is not zero in a report."""
     names = ("added", "unchanged", "moved", "duplicates", "removed", "captioned")
-    values = {name: getattr(report, name) for name in names}
-    return {name: value for name, value in values.items() if value}
+    numbers = {name: getattr(report, name) for name in names}
+    numbers["failed"] = len(report.failed)
+    return {name: number for name, number in numbers.items() if number}
 
 
-def test_pictures_are_described_whole_and_in_patches_and_found(
-    index: lexsearch.Index, photos: Path, captioner: FakeCaptioner
-) -> None:
-    picture(photos / "a.png", "red")
-    picture(photos / "sub" / "b.png", "blue")
-    report = index.add(photos, captioner=captioner)
-    assert counts(report) == {"added": 2, "captioned": 4}
-    assert report.failed == []
-    [hit] = index.search("red")
-    assert (hit.rank, hit.path, hit.words) == (1, str(photos / "a.png"), ("red",))
-    assert hit.score > 0
-    assert found(index, "left half, blue")[0] == "b.png"
-    assert len(captioner.captioned) == 36
+def saying(index: Index, name: str | Path, crop: str = "whole") -> list[str | None]:
+    return [row.text for row in index.known(name).captions if row.crop == crop]
 
 
-def test_all_whole_pictures_come_before_any_patch(
-    index: lexsearch.Index, photos: Path, captioner: FakeCaptioner
-) -> None:
-    for name in "abc":
-        picture(photos / f"{name}.png", (ord(name), 0, 0))
-    index.add(photos, captioner=captioner)
-    assert [crop for _, crop in captioner.captioned].index("left half") == 3
+class TestAdding:
+    def test_pictures_are_found_by_what_any_crop_shows(self, index, photos, captioner):
+        picture(photos / "sea.png", "blue")
+        picture(photos / "deep" / "er" / "meadow.png", "green")
+        report = index.add(photos, captioner=captioner)
+        assert counts(report) == {"added": 2, "captioned": 2}
+        assert found(index, "blue") == ["sea.png"]
+        assert found(index, "green top right ninth")[0] == "meadow.png"
+        assert sorted(found(index, "blue, green")) == ["meadow.png", "sea.png"]
+        assert found(index, "camel") == []
+        assert len(captioner.captioned) == 2 * 18
 
-
-def test_a_second_run_changes_nothing_and_captions_nothing(
-    index: lexsearch.Index, photos: Path, captioner: FakeCaptioner
-) -> None:
-    picture(photos / "a.png")
-    index.add(photos, captioner=captioner)
-    again = FakeCaptioner()
-    assert counts(index.add(photos, captioner=again)) == {"unchanged": 1}
-    assert again.captioned == []
-
-
-def test_one_content_at_two_places_is_captioned_once_and_found_at_both(
-    index: lexsearch.Index, photos: Path, captioner: FakeCaptioner
-) -> None:
-    picture(photos / "a.png")
-    shutil.copy(photos / "a.png", photos / "copy.png")
-    index.add(photos, captioner=captioner)
-    assert len(captioner.captioned) == 18
-    assert found(index, "red") == ["a.png", "copy.png"]
-    shutil.copy(photos / "a.png", photos / "later.png")
-    assert counts(index.add(photos, captioner=captioner)) == {"unchanged": 2, "duplicates": 1}
-    assert found(index, "red") == ["a.png", "copy.png", "later.png"]
-    (photos / "a.png").unlink()
-    assert counts(index.add(photos, captioner=captioner)) == {"unchanged": 2, "removed": 1}
-    assert found(index, "red") == ["copy.png", "later.png"]
-    assert len(captioner.captioned) == 18
-
-
-def test_moved_touched_and_vanished_files(
-    index: lexsearch.Index, photos: Path, captioner: FakeCaptioner
-) -> None:
-    for name, colour in {"moved": "red", "touched": "green", "gone": "blue"}.items():
-        picture(photos / f"{name}.png", colour)
-    index.add(photos, captioner=captioner)
-    (photos / "new").mkdir()
-    (photos / "moved.png").rename(photos / "new" / "place.png")
-    os.utime(photos / "touched.png", (1, 1))
-    (photos / "gone.png").unlink()
-    again = FakeCaptioner()
-    report = index.add(photos, captioner=again)
-    assert counts(report) == {"moved": 1, "unchanged": 1, "removed": 1}
-    assert again.captioned == []
-    assert (found(index, "red"), found(index, "green"), found(index, "blue")) == (
-        ["place.png"],
-        ["touched.png"],
-        [],
-    )
-    assert index.status().searchable == 2
-
-
-def test_a_picture_with_new_content_is_a_new_picture(
-    index: lexsearch.Index, photos: Path, captioner: FakeCaptioner
-) -> None:
-    picture(photos / "a.png", "red")
-    index.add(photos, captioner=captioner)
-    picture(photos / "a.png", "blue", (80, 80))
-    assert index.add(photos, captioner=captioner).added == 1
-    assert (found(index, "red"), found(index, "blue")) == ([], ["a.png"])
-
-
-def test_what_vanished_and_came_back_needs_no_captioning(
-    index: lexsearch.Index, photos: Path, captioner: FakeCaptioner, tmp_path: Path
-) -> None:
-    picture(photos / "a.png")
-    index.add(photos, captioner=captioner)
-    (photos / "a.png").rename(tmp_path / "away.png")
-    index.add(photos, captioner=captioner)
-    assert found(index, "red") == []
-    (tmp_path / "away.png").rename(photos / "a.png")
-    again = FakeCaptioner()
-    assert counts(index.add(photos, captioner=again)) == {"added": 1}
-    assert again.captioned == []
-    assert found(index, "red") == ["a.png"]
-
-
-def test_other_folders_are_left_alone(
-    index: lexsearch.Index, tmp_path: Path, captioner: FakeCaptioner
-) -> None:
-    picture(tmp_path / "one" / "a.png", "red")
-    picture(tmp_path / "one-and-a-half" / "c.png", "green")
-    picture(tmp_path / "two" / "b.png", "blue")
-    index.add(tmp_path / "one", tmp_path / "one-and-a-half", tmp_path / "two", captioner=captioner)
-    shutil.rmtree(tmp_path / "two")
-    (tmp_path / "one" / "a.png").unlink()
-    index.add(tmp_path / "one", captioner=captioner)
-    assert (found(index, "red"), found(index, "blue"), found(index, "green")) == (
-        [],
-        ["b.png"],
-        ["c.png"],
-    )
-
-
-def test_removing_a_folder_from_the_results(
-    index: lexsearch.Index, photos: Path, captioner: FakeCaptioner
-) -> None:
-    picture(photos / "old" / "a.png", "red")
-    picture(photos / "older.png", "blue")
-    index.add(photos, captioner=captioner)
-    assert index.remove(photos / "old") == 1
-    assert (found(index, "red"), found(index, "blue")) == ([], ["older.png"])
-    assert index.remove(photos / "nowhere") == 0
-    again = FakeCaptioner()
-    index.add(photos, captioner=again)
-    assert found(index, "red") == ["a.png"]
-    assert again.captioned == []
-
-
-def test_another_captioner_captions_what_it_lacks_and_takes_over(
-    index: lexsearch.Index, photos: Path, captioner: FakeCaptioner
-) -> None:
-    picture(photos / "a.png", "red")
-    index.add(photos, captioner=captioner)
-    other = FakeCaptioner("other", says="zebra")
-    index.add(photos, captioner=other)
-    assert len(other.captioned) == 18
-    assert found(index, "zebra") == ["a.png"]
-    picture(photos / "b.png", "blue")
-    other = FakeCaptioner("other", says="zebra")
-    index.add(photos, captioner=other)
-    assert {colour for colour, _ in other.captioned} == {"x0000ff"}
-    back = FakeCaptioner()
-    index.add(photos, captioner=back)
-    assert {colour for colour, _ in back.captioned} == {"x0000ff"}
-    assert found(index, "zebra") == []
-
-
-def test_another_prompt_is_another_captioner(
-    index: lexsearch.Index, photos: Path, captioner: FakeCaptioner
-) -> None:
-    picture(photos / "a.png")
-    index.add(photos, captioner=captioner)
-    prompted = FakeCaptioner(prompt="Tell me more.")
-    index.add(photos, captioner=prompted)
-    assert len(prompted.captioned) == 18
-
-
-def test_more_patches_are_captioned_without_doing_the_first_again(
-    index: lexsearch.Index, photos: Path
-) -> None:
-    picture(photos / "a.png", size=(200, 200))
-    done = []
-    for crops in ("none", "fixed", "overlapped", "fixed"):
-        captioner = FakeCaptioner()
-        index.add(photos, captioner=captioner, crops=crops)
-        done.append(len(captioner.captioned))
-    assert done == [1, 17, 23, 0]
-
-
-def test_a_picture_too_small_for_patches_is_done_with_the_whole(
-    index: lexsearch.Index, photos: Path, captioner: FakeCaptioner
-) -> None:
-    picture(photos / "a.png", size=(1, 1))
-    index.add(photos, captioner=captioner)
-    index.add(photos, captioner=captioner)
-    assert captioner.captioned == [("xff0000", "whole")]
-    assert found(index, "red") == ["a.png"]
-
-
-def test_a_correction_outlives_everything(
-    index: lexsearch.Index, photos: Path, captioner: FakeCaptioner
-) -> None:
-    picture(photos / "a.png", "red")
-    index.add(photos, captioner=captioner)
-    index.edit_caption(photos / "a.png", "my dog Bella")
-    index.edit_caption(photos / "a.png", "her tail", crop="left half")
-    assert found(index, "Bella tail") == ["a.png"]
-    index.reindex()
-    index.add(photos, captioner=FakeCaptioner("other"))
-    (photos / "a.png").rename(photos / "b.png")
-    index.add(photos, captioner=FakeCaptioner("other"))
-    assert found(index, "Bella") == ["b.png"]
-    texts = {row.crop: row.text for row in index.known(photos / "b.png").captions}
-    assert (texts["whole"], texts["left half"]) == ("my dog Bella", "her tail")
-    assert texts["right half"] == "red right half xff0000"
-    index.edit_caption(photos / "b.png", None)
-    assert found(index, "Bella") == []
-    assert found(index, "whole") == ["b.png"]
-
-
-def test_a_correction_of_what_is_not_there_is_refused(
-    index: lexsearch.Index, photos: Path, captioner: FakeCaptioner
-) -> None:
-    picture(photos / "a.png")
-    index.add(photos, captioner=captioner)
-    with pytest.raises(LexsearchError, match="left half"):
-        index.edit_caption(photos / "a.png", "x", crop="left corner")
-    with pytest.raises(LexsearchError, match="not in the index"):
-        index.edit_caption(photos / "b.png", "x")
-
-
-def test_captions_go_to_another_machine_and_need_no_captioner_there(
-    index: lexsearch.Index, photos: Path, captioner: FakeCaptioner, tmp_path: Path
-) -> None:
-    picture(photos / "a.png", "red")
-    picture(photos / "b.png", "blue")
-    index.add(photos, captioner=captioner)
-    index.edit_caption(photos / "a.png", "my dog Bella")
-    with lexsearch.open(tmp_path / "other") as other:
-        other.import_captions(index.export_captions())
-        assert len(other.search("Bella")) == 1
-        shutil.copytree(photos, tmp_path / "their photos")
-        idle = FakeCaptioner()
-        other.add(tmp_path / "their photos", captioner=idle)
-        assert idle.captioned == []
-        [hit] = other.search("Bella")
-        assert hit.path == str(tmp_path / "their photos" / "a.png")
-        (tmp_path / "their photos" / "a.png").unlink()
-        other.add(tmp_path / "their photos", captioner=idle)
-        assert other.search("Bella") == []
-
-
-def test_a_captioner_that_fails_on_one_picture_costs_no_other(
-    index: lexsearch.Index, photos: Path
-) -> None:
-    for name in ("red", "blue", "green"):
-        picture(photos / f"{name}.png", name)
-    report = index.add(photos, captioner=FakeCaptioner(fails_on="blue"))
-    [failure] = report.failed
-    assert failure.path == str(photos / "blue.png")
-    assert "cannot look at anything blue" in failure.reason
-    assert report.added == 2
-    assert sorted(found(index, "whole")) == ["green.png", "red.png"]
-    assert index.status().failures == (failure,)
-    report = index.add(photos, captioner=FakeCaptioner())
-    assert (report.added, report.failed, index.status().failures) == (1, [], ())
-    assert found(index, "blue") == ["blue.png"]
-
-
-def test_an_unreadable_picture_replaces_a_good_one(
-    index: lexsearch.Index, photos: Path, captioner: FakeCaptioner
-) -> None:
-    picture(photos / "a.png", "red")
-    index.add(photos, captioner=captioner)
-    (photos / "a.png").write_text("no longer a picture")
-    report = index.add(photos, captioner=captioner)
-    assert [os.path.basename(failure.path) for failure in report.failed] == ["a.png"]
-    assert found(index, "red") == []
-
-
-def test_a_folder_that_cannot_be_looked_into_keeps_its_pictures(
-    index: lexsearch.Index,
-    photos: Path,
-    captioner: FakeCaptioner,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    picture(photos / "away" / "a.png", "red")
-    index.add(photos, captioner=captioner)
-    scandir = os.scandir
-
-    def fail(folder: str) -> object:
-        if str(folder).endswith("away"):
-            raise PermissionError(13, "Permission denied")
-        return scandir(folder)
-
-    monkeypatch.setattr(os, "scandir", fail)
-    report = index.add(photos, captioner=captioner)
-    assert [failure.reason for failure in report.failed] == ["permission denied"]
-    assert found(index, "red") == ["a.png"]
-
-
-def test_progress_is_told_by_stage(
-    index: lexsearch.Index, photos: Path, captioner: FakeCaptioner
-) -> None:
-    for name in ("red", "blue"):
-        picture(photos / f"{name}.png", name)
-    told: list[Progress] = []
-    index.add(photos, captioner=captioner, progress=told.append)
-    done = {step.stage: (step.done, step.total) for step in told}
-    assert done["captioning pictures"] == done["captioning patches"] == (2, 2)
-
-
-def test_another_process_sees_what_was_added(
-    index: lexsearch.Index, photos: Path, captioner: FakeCaptioner
-) -> None:
-    picture(photos / "a.png", "red")
-    index.add(photos, captioner=captioner)
-    with lexsearch.open(index.path, create=False) as reader:
-        assert found(reader, "red, blue") == ["a.png"]
-        picture(photos / "b.png", "blue")
+    def test_a_hit_says_where_the_picture_is_and_which_words_matched(
+        self, index, photos, captioner
+    ):
+        place = picture(photos / "sea.png", "blue")
         index.add(photos, captioner=captioner)
-        assert sorted(found(reader, "red, blue")) == ["a.png", "b.png"]
+        (hit,) = index.search("Blue, quarters, camel")
+        assert (hit.rank, hit.path, hit.paths) == (1, str(place), (str(place),))
+        assert hit.score > 0
+        assert hit.words == ("blue", "quarter")
+        assert index.search("blue", words=False)[0].words == ()
+
+    def test_whole_pictures_are_described_before_any_patch(self, index, photos, captioner):
+        numbered_pictures(photos, 20)
+        index.add(photos, captioner=captioner)
+        crops = [crop for _, crop in captioner.captioned]
+        assert crops[:20] == ["whole"] * 20
+        assert "whole" not in crops[20:]
+
+    def test_captioners_get_batches_of_the_size_they_like(self, index, photos):
+        captioner = FakeCaptioner(batch_size=7)
+        numbered_pictures(photos, 20)
+        index.add(photos, captioner=captioner, crops="none")
+        assert captioner.batches == [7, 7, 6]
+
+    def test_progress_reaches_the_end_of_every_stage(self, index, photos, captioner):
+        numbered_pictures(photos, 5)
+        seen = {}
+        index.add(photos, captioner=captioner, progress=lambda p: seen.update({p.stage: p}))
+        assert seen["captioning pictures"][1:] == (5, 5, "picture", 0)
+        assert seen["captioning patches"][1:] == (5, 5, "picture", 0)
+
+    def test_single_files_and_several_folders_can_be_added(self, index, tmp_path, captioner):
+        one = picture(tmp_path / "a" / "one.png", "red")
+        picture(tmp_path / "a" / "two.png", "green")
+        picture(tmp_path / "b" / "three.png", "blue")
+        assert counts(index.add(one, tmp_path / "b", captioner=captioner))["added"] == 2
+        assert found(index, "whole") == ["one.png", "three.png"] or len(found(index, "whole")) == 2
+        assert found(index, "green") == []
+
+    def test_relative_paths_become_absolute(self, index, photos, captioner, monkeypatch):
+        place = picture(photos / "sea.png", "blue")
+        monkeypatch.chdir(photos.parent)
+        index.add("photos", captioner=captioner)
+        monkeypatch.chdir("/")
+        assert index.search("blue")[0].path == str(place)
+
+    def test_a_path_that_does_not_exist_is_an_error(self, index, tmp_path, captioner):
+        with pytest.raises(LexsearchError, match="nowhere"):
+            index.add(tmp_path / "nowhere", captioner=captioner)
+
+    def test_an_unknown_scheme_is_an_error_that_names_the_others(self, index, photos, captioner):
+        with pytest.raises(LexsearchError, match="fixed, overlapped"):
+            index.add(photos, captioner=captioner, crops="diagonal")
+
+    def test_an_empty_folder_is_nothing_to_worry_about(self, index, photos, captioner):
+        assert counts(index.add(photos, captioner=captioner)) == {}
+        assert index.search("blue") == []
+        assert index.status().searchable == 0
+
+    def test_a_picture_too_small_to_cut_is_described_whole_once(self, index, photos, captioner):
+        picture(photos / "dot.png", "red", (1, 1))
+        index.add(photos, captioner=captioner)
+        assert counts(index.add(photos, captioner=captioner)) == {"unchanged": 1}
+        assert [crop for _, crop in captioner.captioned] == ["whole"]
+        assert found(index, "red") == ["dot.png"]
+
+    def test_a_view_the_captioner_refuses_costs_no_other_picture(self, index, photos):
+        captioner = FakeCaptioner(fails_on="white")
+        picture(photos / "snow.png", "white")
+        numbered_pictures(photos, 5)
+        report = index.add(photos, captioner=captioner)
+        assert [Path(failure.path).name for failure in report.failed] == ["snow.png"]
+        assert "cannot look at anything white" in report.failed[0].reason
+        assert report.added == 5
+        assert len(found(index, "whole")) == 5
+        assert [Path(f.path).name for f in index.status().failures] == ["snow.png"]
+
+    def test_a_failed_picture_is_tried_again_and_forgotten_as_a_failure(self, index, photos):
+        picture(photos / "night.png", "black")
+        index.add(photos, captioner=FakeCaptioner(fails_on="black"))
+        report = index.add(photos, captioner=FakeCaptioner())
+        assert counts(report) == {"added": 1, "captioned": 1}
+        assert index.status().failures == ()
+        assert found(index, "black") == ["night.png"]
+
+    def test_failures_do_not_falsify_the_counts(self, index, photos, captioner):
+        picture(photos / "sea.png", "blue")
+        for name in ("a.jpg", "b.jpg"):
+            (photos / name).write_bytes(b"")
+        for first in (True, False):
+            report = index.add(photos, captioner=captioner)
+            expected = {"added": 1, "captioned": 1} if first else {"unchanged": 1}
+            assert counts(report) == {**expected, "failed": 2}
+
+
+class TestAddingAgain:
+    @pytest.fixture(autouse=True)
+    def one_picture(self, index, photos, captioner):
+        self.place = picture(photos / "sea.png", "blue")
+        index.add(photos, captioner=captioner)
+        captioner.captioned.clear()
+
+    def test_nothing_new_is_described_again(self, index, photos, captioner):
+        assert counts(index.add(photos, captioner=captioner)) == {"unchanged": 1}
+        assert captioner.captioned == []
+
+    def test_a_touched_file_is_not_described_again(self, index, photos, captioner):
+        os.utime(self.place, (1, 1))
+        assert counts(index.add(photos, captioner=captioner)) == {"unchanged": 1}
+        assert counts(index.add(photos, captioner=captioner)) == {"unchanged": 1}
+        assert captioner.captioned == []
+
+    @pytest.mark.parametrize("target", ["zoo.png", "another.png", "deep/er/sea.png"])
+    def test_a_moved_file_is_found_at_its_new_place_only(self, index, photos, captioner, target):
+        (photos / target).parent.mkdir(parents=True, exist_ok=True)
+        self.place.rename(photos / target)
+        assert counts(index.add(photos, captioner=captioner)) == {"moved": 1}
+        assert captioner.captioned == []
+        assert index.search("blue")[0].paths == (str(photos / target),)
+
+    def test_a_copy_is_described_once_and_found_under_both_paths(self, index, photos, captioner):
+        shutil.copy(self.place, photos / "copy.png")
+        assert counts(index.add(photos, captioner=captioner)) == {"unchanged": 1, "duplicates": 1}
+        assert captioner.captioned == []
+        (hit,) = index.search("blue")
+        assert hit.paths == (str(photos / "copy.png"), str(self.place))
+
+    def test_a_copy_outlives_the_original(self, index, photos, captioner):
+        shutil.copy(self.place, photos / "copy.png")
+        index.add(photos, captioner=captioner)
+        self.place.unlink()
+        assert counts(index.add(photos, captioner=captioner)) == {"unchanged": 1, "removed": 1}
+        assert found(index, "blue") == ["copy.png"]
+
+    def test_a_vanished_file_leaves_the_results(self, index, photos, captioner):
+        self.place.unlink()
+        assert counts(index.add(photos, captioner=captioner)) == {"removed": 1}
+        assert found(index, "blue") == []
+
+    def test_a_file_that_came_back_is_not_described_again(self, index, photos, captioner):
+        kept = self.place.read_bytes()
+        self.place.unlink()
+        index.add(photos, captioner=captioner)
+        self.place.write_bytes(kept)
+        assert counts(index.add(photos, captioner=captioner)) == {"added": 1}
+        assert captioner.captioned == []
+        assert found(index, "blue") == ["sea.png"]
+
+    def test_new_content_under_an_old_name_replaces_it(self, index, photos, captioner):
+        picture(self.place, "red", (80, 60))
+        assert counts(index.add(photos, captioner=captioner)) == {"added": 1, "captioned": 1}
+        assert found(index, "blue") == []
+        assert found(index, "red") == ["sea.png"]
+
+    def test_two_files_that_swap_their_names_are_both_found(self, index, photos, captioner):
+        other = picture(photos / "fire.png", "red", (96, 96))
+        index.add(photos, captioner=captioner)
+        captioner.captioned.clear()
+        self.place.rename(photos / "aside")
+        other.rename(self.place)
+        (photos / "aside").rename(other)
+        assert counts(index.add(photos, captioner=captioner)) == {"moved": 2}
+        assert captioner.captioned == []
+        assert found(index, "blue") == ["fire.png"]
+        assert found(index, "red") == ["sea.png"]
+
+    def test_adding_one_folder_does_not_touch_the_files_of_another(
+        self, index, tmp_path, captioner
+    ):
+        picture(tmp_path / "photos2" / "fire.png", "red")
+        self.place.unlink()
+        index.add(tmp_path / "photos2", captioner=captioner)
+        assert sorted(found(index, "whole")) == ["fire.png", "sea.png"]
+
+    def test_what_a_folder_that_cannot_be_read_holds_stays(self, index, photos, captioner):
+        if os.geteuid() == 0:
+            pytest.skip("root may read every folder")
+        photos.chmod(0)
+        try:
+            report = index.add(photos, captioner=captioner)
+        finally:
+            photos.chmod(0o755)
+        assert [failure.reason for failure in report.failed] == ["permission denied"]
+        assert found(index, "blue") == ["sea.png"]
+
+    def test_the_same_folder_by_another_spelling_is_the_same(self, index, photos, captioner):
+        spelling = photos / ".." / "photos" / "."
+        assert counts(index.add(f"{spelling}/", captioner=captioner)) == {"unchanged": 1}
+
+
+class TestRemoving:
+    def test_a_file_or_folder_leaves_the_results_and_comes_back_for_free(
+        self, index, photos, captioner
+    ):
+        picture(photos / "old" / "a.png", "red")
+        picture(photos / "old" / "b.png", "orange")
+        sea = picture(photos / "sea.png", "blue")
+        index.add(photos, captioner=captioner)
+        assert index.remove(photos / "old") == 2
+        assert found(index, "whole") == ["sea.png"]
+        assert index.remove(sea) == 1
+        assert found(index, "whole") == []
+        captioner.captioned.clear()
+        assert counts(index.add(photos, captioner=captioner)) == {"added": 3}
+        assert len(found(index, "whole")) == 3
+        assert captioner.captioned == []
+
+    def test_a_folder_whose_name_begins_alike_stays(self, index, photos, captioner):
+        picture(photos / "old" / "a.png", "red")
+        picture(photos / "old-but-good" / "b.png", "orange")
+        index.add(photos, captioner=captioner)
+        index.remove(photos / "old")
+        assert found(index, "whole") == ["b.png"]
+
+    def test_an_imported_document_is_removed_by_its_id(self, index):
+        index.import_captions(['{"doc_id": "7", "text": "a camel"}'])
+        assert index.remove("7") == 1
+        assert index.search("camel") == []
+        assert index.remove("7") == 0
+
+    def test_what_is_not_there_cannot_be_removed(self, index, tmp_path):
+        assert index.remove(tmp_path / "nowhere") == 0
+
+
+class TestCorrections:
+    @pytest.fixture(autouse=True)
+    def corrected(self, index, photos, captioner):
+        self.place = picture(photos / "sea.png", "blue")
+        index.add(photos, captioner=captioner)
+        index.edit_caption(self.place, "Bella the dog", crop="left half")
+
+    def test_it_is_found_instead_of_the_captioners_words(self, index):
+        assert found(index, "Bella") == ["sea.png"]
+        assert saying(index, self.place, "left half") == ["Bella the dog"]
+
+    def test_it_outlives_adding_reindexing_and_another_captioner(self, index, photos, captioner):
+        index.add(photos, captioner=captioner)
         index.reindex()
-        assert sorted(found(reader, "red, blue")) == ["a.png", "b.png"]
+        index.add(photos, captioner=FakeCaptioner("other", says="camel"))
+        assert found(index, "Bella") == ["sea.png"]
+        assert saying(index, self.place, "left half") == ["Bella the dog"]
+        assert "camel" in saying(index, self.place, "right half")[0]
+
+    def test_it_outlives_moving_the_file(self, index, photos, captioner):
+        self.place.rename(photos / "lake.png")
+        index.add(photos, captioner=captioner)
+        assert found(index, "Bella") == ["lake.png"]
+
+    def test_reverting_brings_the_captioners_words_back(self, index):
+        index.edit_caption(self.place, None, crop="left half")
+        assert found(index, "Bella") == []
+        assert saying(index, self.place, "left half")[0].startswith("blue left half")
+
+    def test_the_last_of_several_corrections_counts(self, index):
+        for text in ("a cat", "a camel"):
+            index.edit_caption(self.place, text, crop="left half")
+        assert saying(index, self.place, "left half") == ["a camel"]
+        assert found(index, "cat") == found(index, "Bella") == []
+
+    def test_an_unknown_crop_is_an_error_that_names_the_others(self, index):
+        with pytest.raises(LexsearchError, match="whole, left half, right half"):
+            index.edit_caption(self.place, "a dog", crop="nose")
+
+    def test_a_picture_is_known_by_path_by_id_and_by_content(self, index, tmp_path):
+        known = index.known(self.place)
+        assert known == index.known(known.doc_id)
+        elsewhere = tmp_path / "elsewhere.png"
+        shutil.copy(self.place, elsewhere)
+        assert index.known(elsewhere) == known
+        with pytest.raises(LexsearchError, match=r"nowhere\.png"):
+            index.known(tmp_path / "nowhere.png")
 
 
-def test_the_papers_ranking_can_be_chosen(index: lexsearch.Index) -> None:
-    index.import_captions(['{"doc_id": "1", "text": "buses"}', '{"doc_id": "2", "text": "a bus"}'])
-    assert len(index.search("bus")) == 2
-    assert index.reindex(analyzer="porter", k1=1.2, b=0.75) == 2
-    assert [hit.doc_id for hit in index.search("bus")] == ["2"]
-    with lexsearch.open(index.path) as again:
-        ranking = again.settings.ranking
-        assert (ranking.analyzer, ranking.k1, ranking.b) == ("porter", 1.2, 0.75)
-        assert [hit.doc_id for hit in again.search("bus")] == ["2"]
-    with pytest.raises(LexsearchError, match="english"):
-        index.reindex(analyzer="klingon")
+class TestCaptioners:
+    def test_another_prompt_describes_anew_and_replaces(self, index, photos):
+        picture(photos / "sea.png", "blue")
+        index.add(photos, captioner=FakeCaptioner(says="camel"))
+        index.add(photos, captioner=FakeCaptioner(prompt="in detail", says="zebra"))
+        assert found(index, "zebra") == ["sea.png"]
+        assert found(index, "camel") == []
+
+    def test_going_back_to_a_captioner_costs_nothing(self, index, photos, captioner):
+        picture(photos / "sea.png", "blue")
+        index.add(photos, captioner=captioner)
+        index.add(photos, captioner=FakeCaptioner("other"))
+        captioner.captioned.clear()
+        picture(photos / "fire.png", "red")
+        index.add(photos, captioner=captioner)
+        assert {crop for code, crop in captioner.captioned if code == "x0000ff"} == set()
+        assert len(captioner.captioned) == 18
+
+    def test_an_index_speaks_with_the_words_of_its_current_captioner(self, index, photos):
+        place = picture(photos / "sea.png", "blue")
+        one, two = FakeCaptioner("one", says="camel"), FakeCaptioner("two", says="zebra")
+        for captioner in (one, two, one):
+            index.add(photos, captioner=captioner)
+        assert "camel" in saying(index, place)[0]
+        index.reindex()
+        assert found(index, "camel") == ["sea.png"]
+        assert found(index, "zebra") == []
+
+    def test_from_fixed_to_overlapped_only_the_23_more_are_described(
+        self, index, photos, captioner
+    ):
+        picture(photos / "sea.png", "blue", (128, 128))
+        for scheme, more in (("none", 1), ("fixed", 17), ("overlapped", 23), ("fixed", 0)):
+            captioner.captioned.clear()
+            index.add(photos, captioner=captioner, crops=scheme)
+            assert len(captioner.captioned) == more
+        assert len(index.known(photos / "sea.png").captions) == 41
+
+    def test_status_tells_what_is_missing(self, index, photos, captioner):
+        numbered_pictures(photos, 3)
+        index.add(photos, captioner=captioner, crops="none")
+        numbered_pictures(photos, 4)
+        index.add(photos / "0003.png", captioner=captioner)
+        stages = {stage.stage: stage.pictures for stage in index.status().stages}
+        assert stages == {"whole": 4, "fixed": 1}
 
 
-def test_an_empty_index_finds_nothing(index: lexsearch.Index) -> None:
-    assert index.search("bus") == []
-    assert index.status().searchable == 0
-    with pytest.raises(QueryError):
-        index.search(" , ")
+class TestReindexing:
+    def test_the_papers_analyzer_can_be_chosen_and_left(self, index):
+        index.import_captions(['{"doc_id": "1", "text": "two buses"}'])
+        assert len(index.search("bus")) == 1
+        assert index.reindex(analyzer="porter") == 1
+        assert index.search("bus") == []  # Porter: bu and buse
+        assert len(index.search("buses")) == 1
+        assert index.settings.ranking.analyzer == "porter"
+        index.reindex(analyzer="english")
+        assert len(index.search("bus")) == 1
+
+    def test_the_ranking_is_remembered(self, index):
+        index.import_captions(['{"doc_id": "1", "text": "bus bus"}', '{"doc_id":"2","text":"a"}'])
+        before = index.search("bus")[0].score
+        index.reindex(k1=2.0, b=0.0)
+        after = index.search("bus")[0].score
+        assert after != before
+        assert lexsearch.open(index.path).search("bus")[0].score == after
+
+    def test_an_unknown_analyzer_changes_nothing(self, index):
+        with pytest.raises(LexsearchError, match="english, porter"):
+            index.reindex(analyzer="klingon")
+        assert index.settings.ranking.analyzer == "english"
+
+    @pytest.mark.parametrize(
+        ("said", "asked"),
+        [("two buses", "bus"), ("a bus", "buses"), ("three men", "man"), ("a child", "children")],
+    )
+    def test_word_forms_meet(self, index, said, asked):
+        index.import_captions([json.dumps({"doc_id": "1", "text": said})])
+        (hit,) = index.search(asked)
+        assert hit.words == (said.split()[-1],)
 
 
-def test_what_is_not_an_index_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(IndexNotFound, match="lexsearch index"):
-        lexsearch.open(tmp_path / "nowhere", create=False)
-    (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(IndexNotFound, match="not a lexsearch index"):
-        lexsearch.open(tmp_path)
-    (tmp_path / "broken").mkdir()
-    (tmp_path / "broken" / "index.json").write_text("{")
-    with pytest.raises(IndexUnusable, match=r"index\.json"):
-        lexsearch.open(tmp_path / "broken")
-    (tmp_path / "broken" / "index.json").write_text('{"format": 99}')
-    with pytest.raises(IndexUnusable, match="another version"):
-        lexsearch.open(tmp_path / "broken")
+class TestDamage:
+    """Whatever breaks but the captions is made anew from them; broken captions are named."""
+
+    @pytest.fixture(autouse=True)
+    def ten_pictures(self, index, photos, captioner):
+        numbered_pictures(photos, 10)
+        index.add(photos, captioner=captioner)
+        index.close()
+        captioner.captioned.clear()
+
+    def all_found(self, index: Index) -> bool:
+        return all(found(index, code_of(n)) == [f"{n:04}.png"] for n in range(10))
+
+    def test_a_missing_text_index_is_rebuilt_by_the_next_search(self, index):
+        shutil.rmtree(index.path / "lucene")
+        assert self.all_found(index)
+
+    def test_a_missing_text_index_is_rebuilt_by_the_next_add(self, index, photos, captioner):
+        shutil.rmtree(index.path / "lucene")
+        index.add(photos, captioner=captioner)
+        assert captioner.captioned == []
+        assert self.all_found(index)
+
+    @pytest.mark.parametrize("damage", ["overwritten", "truncated", "empty"])
+    @pytest.mark.parametrize("pattern", ["segments_*", "*.cf*", "*.si"])
+    @pytest.mark.parametrize("first", ["search", "add"])
+    def test_a_broken_text_index_is_rebuilt(
+        self, index, photos, captioner, caplog, pattern, damage, first
+    ):
+        numbered_pictures(photos, 11)
+        for file in (index.path / "lucene").glob(pattern):
+            data = file.read_bytes()
+            file.write_bytes(
+                {"overwritten": b"?" * len(data), "truncated": data[: len(data) // 2]}.get(
+                    damage, b""
+                )
+            )
+        if first == "add":
+            index.add(photos, captioner=captioner)
+            assert len(captioner.captioned) == 18
+            assert found(index, code_of(10)) == ["0010.png"]
+        assert self.all_found(index)
+        assert "lucene" in caplog.text
+
+    def test_a_lost_catalog_is_made_anew_without_describing_anything(
+        self, index, photos, captioner
+    ):
+        (index.path / "catalog.sqlite").unlink()
+        assert len(index.search("whole")) == 0  # nobody knows where the pictures are
+        index.add(photos, captioner=captioner)
+        assert captioner.captioned == []
+        assert self.all_found(index)
+
+    def test_a_broken_catalog_is_named_with_what_to_do(self, index, photos, captioner):
+        (index.path / "catalog.sqlite").write_bytes(b"?" * 10_000)
+        with pytest.raises(IndexUnusable, match=r"catalog\.sqlite is damaged.*lexsearch index"):
+            index.search("whole")
+        with pytest.raises(IndexUnusable, match=r"catalog\.sqlite is damaged"):
+            index.add(photos, captioner=captioner)
+        (index.path / "catalog.sqlite").unlink()
+        index.add(photos, captioner=captioner)
+        assert captioner.captioned == []
+        assert self.all_found(index)
+
+    def test_broken_settings_are_named(self, index):
+        (index.path / "index.json").write_text("{")
+        with pytest.raises(IndexUnusable, match=r"index\.json"):
+            lexsearch.open(index.path)
+
+    def test_an_index_of_another_format_is_refused(self, index):
+        settings = json.loads((index.path / "index.json").read_text())
+        (index.path / "index.json").write_text(json.dumps({**settings, "format": 99}))
+        with pytest.raises(IndexUnusable, match="another version"):
+            lexsearch.open(index.path)
+
+    def damage_shard(self, index: Index, how: str) -> Path:
+        """Break the shard with the patches of the ten pictures."""
+        shard = max((index.path / "captions").glob("*.parquet"))
+        data = bytearray(shard.read_bytes())
+        if how == "truncated":
+            del data[len(data) // 2 :]
+        elif how == "empty":
+            data.clear()
+        else:
+            middle = len(data) // 3
+            data[middle : middle + 64] = bytes(byte ^ 0xFF for byte in data[middle : middle + 64])
+        shard.write_bytes(data)
+        return shard
+
+    @pytest.mark.parametrize("how", ["truncated", "empty"])
+    def test_what_a_cut_captions_file_held_is_described_again(
+        self, index, photos, captioner, caplog, how
+    ):
+        shard = self.damage_shard(index, how)
+        assert self.all_found(index)  # the text index is still whole
+        index.add(photos, captioner=captioner)
+        assert shard.stem in caplog.text
+        assert shard.with_suffix(".broken").exists()
+        assert len(captioner.captioned) == 10 * 17
+        assert "whole" not in {crop for _, crop in captioner.captioned}
+        assert found(index, "quarter")
+        assert self.all_found(index)
+
+    def test_flipped_bytes_are_noticed_named_and_described_again(
+        self, index, photos, captioner, caplog
+    ):
+        shard = self.damage_shard(index, "flipped")
+        with pytest.raises(LexsearchError, match=shard.name):
+            list(index.export_captions())
+        index.reindex()
+        assert shard.stem in caplog.text
+        assert self.all_found(index)  # by the whole pictures' captions
+        assert found(index, "quarter") == []
+        index.add(photos, captioner=captioner)
+        assert len(captioner.captioned) == 10 * 17
+        assert len(found(index, "quarter")) == 10
 
 
-def test_wrong_names_are_refused_before_anything_is_done(
-    index: lexsearch.Index, photos: Path, captioner: FakeCaptioner
-) -> None:
-    with pytest.raises(LexsearchError, match="no file or folder"):
-        index.add(photos / "nowhere", captioner=captioner)
-    with pytest.raises(LexsearchError, match="overlapped"):
-        index.add(photos, captioner=captioner, crops="triangles")
-    with pytest.raises(CaptionerError, match="tagger"):
-        index.add(photos, captioner="oracle")
+class TestTransfer:
+    def test_an_export_makes_the_same_index_elsewhere_without_describing(
+        self, index, photos, captioner, tmp_path
+    ):
+        numbered_pictures(photos, 5)
+        picture(photos / "dot.png", "red", (1, 1))
+        index.add(photos, captioner=captioner)
+        index.edit_caption(photos / "0001.png", "Bella the dog")
+        captioner.captioned.clear()
+        exported = list(index.export_captions())
+        shutil.copytree(photos, tmp_path / "other machine")
+        with lexsearch.open(tmp_path / "other index") as other:
+            outcome = other.import_captions(exported)
+            assert (outcome.added, outcome.failed) == (len(exported), [])
+            assert found(other, "Bella") == ["0001.png"]
+            report = other.add(tmp_path / "other machine", captioner=captioner)
+            assert captioner.captioned == []
+            assert len(report.failed) == 0
+            (hit,) = other.search("Bella")
+            assert hit.path == str(tmp_path / "other machine" / "0001.png")
+            here = {
+                line.replace(str(tmp_path / "other machine"), str(photos))
+                for line in other.export_captions()
+            }
+        assert here == set(exported)
+
+    def test_importing_the_same_again_changes_nothing(self, index, photos, captioner):
+        numbered_pictures(photos, 3)
+        index.add(photos, captioner=captioner)
+        exported = list(index.export_captions())
+        outcome = index.import_captions(exported)
+        assert (outcome.added, outcome.unchanged, outcome.corrected) == (0, len(exported), 0)
+        assert list(index.export_captions()) == exported
+
+    def test_an_edited_export_is_a_correction_that_lasts(self, index, photos, captioner):
+        place = picture(photos / "sea.png", "blue")
+        index.add(photos, captioner=captioner)
+        lines = [
+            line.replace("blue left half", "Bella the dog") for line in index.export_captions()
+        ]
+        outcome = index.import_captions(lines)
+        assert (outcome.added, outcome.corrected) == (0, 1)
+        index.add(photos, captioner=FakeCaptioner("other"))
+        assert saying(index, place, "left half")[0].startswith("Bella the dog")
+        assert found(index, "Bella") == ["sea.png"]
+
+    def test_captions_without_pictures_are_found_by_their_doc_id(self, index):
+        outcome = index.import_captions(
+            [
+                '{"doc_id": "1", "text": "a camel", "path": "desert/1.jpg"}',
+                '{"doc_id": "2", "text": "a zebra", "captioner": "someone", "crop": "nose"}',
+                "",
+                '{"doc_id": 3, "text": "a quokka", "caption_id": "human/0"}',
+                '{"doc_id": 3, "text": "smiles", "caption_id": "human/1"}',
+            ]
+        )
+        assert (outcome.added, outcome.failed) == (4, [])
+        (camel,), (zebra,), (quokka,) = map(index.search, ("camel", "zebra", "quokka, smile"))
+        assert (camel.doc_id, camel.path) == ("1", "desert/1.jpg")
+        assert (zebra.doc_id, zebra.path, zebra.paths) == ("2", None, ())
+        assert (quokka.doc_id, quokka.words) == ("3", ("quokka", "smiles"))
+        status = index.status()
+        assert (status.imported, status.pictures, status.searchable) == (3, 0, 3)
+
+    @pytest.mark.parametrize(
+        ("line", "reason"),
+        [
+            ("camel", "not JSON"),
+            ("[1]", "not a JSON object"),
+            ('{"doc_id": "1"}', "'text' is missing"),
+            ('{"text": "camel"}', "'doc_id' is missing"),
+            ('{"doc_id": "", "text": "camel"}', "'doc_id' is empty"),
+            ('{"doc_id": "1", "text": ["camel"]}', "'text' is not a string"),
+            ('{"doc_id": "1", "text": "camel", "field": "x"}', "'field'"),
+            ('{"doc_id": "1", "text": "camel", "box": [1, 2]}', "'box'"),
+            ('{"doc_id": "1", "text": "camel", "box": [1, 2, 3, -4]}', "'box'"),
+            ('{"doc_id": "1", "text": "camel", "width": "wide"}', "'width'"),
+            ('{"doc_id": "1", "text": "camel", "time": "noon"}', "'time'"),
+        ],
+    )
+    def test_a_line_that_is_no_caption_is_named_and_costs_no_other(self, index, line, reason):
+        outcome = index.import_captions(['{"doc_id": "0", "text": "a zebra"}', line])
+        ((number, said),) = outcome.failed
+        assert number == 2
+        assert reason in said
+        assert len(index.search("zebra")) == 1
+
+    @pytest.mark.parametrize("name", ["\0", "\ud83d", "a,b]c[", "\u202eabc", "🐫", " ", "\n"])
+    def test_any_doc_id_can_be_imported_and_found(self, index, name):
+        index.import_captions([json.dumps({"doc_id": name, "text": "a camel"})])
+        (hit,) = index.search("camel")
+        assert hit.doc_id == name.encode("utf-8", "replace").decode().replace("\0", " ")
+        assert hit.words == ("camel",)
+
+    def test_captions_of_a_picture_in_a_folder_are_added_to_its_own(self, index, photos, captioner):
+        place = picture(photos / "sea.png", "blue")
+        index.add(photos, captioner=captioner)
+        doc_id = index.known(place).doc_id
+        index.import_captions([json.dumps({"doc_id": doc_id, "text": "a camel"})])
+        assert index.search("camel")[0].path == str(place)
+        place.unlink()
+        index.add(photos, captioner=captioner)
+        assert index.search("camel") == []
+
+    def test_real_captions_index_and_search_like_any_other(self, index, shared_data):
+        with (shared_data / "coco-mllm" / "captions.jsonl").open() as lines:
+            rows = list(islice(lines, 3000))
+        outcome = index.import_captions(rows)
+        assert (outcome.added, outcome.failed) == (3000, [])
+        documents = {json.loads(row)["doc_id"] for row in rows}
+        assert index.status().searchable == len(documents)
+        hits = index.search("umbrella, dog", k=1000)
+        umbrellas = {
+            row["doc_id"]
+            for row in map(json.loads, rows)
+            if {"umbrella", "umbrellas", "dog", "dogs"} & set(row["text"].lower().split())
+        }
+        assert umbrellas <= {hit.doc_id for hit in hits}
+        assert all(hit.words for hit in hits)
 
 
-def test_views_are_upright_and_of_the_size_asked_for(index: lexsearch.Index, photos: Path) -> None:
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    Image.new("RGB", (3000, 2000), "red").save(photos / "a.jpg", exif=exif)
-    sizes = []
+class TestOpening:
+    def test_a_missing_index_is_made_or_not(self, tmp_path):
+        with pytest.raises(IndexNotFound, match="lexsearch index"):
+            lexsearch.open(tmp_path / "index", create=False)
+        assert not (tmp_path / "index").exists()
+        assert lexsearch.open(tmp_path / "index").search("dog") == []
 
-    class Watching(FakeCaptioner):
-        view_side = 128
+    def test_a_folder_of_something_else_is_left_alone(self, tmp_path):
+        (tmp_path / "thesis.tex").write_text("")
+        with pytest.raises(IndexNotFound, match="not a lexsearch index"):
+            lexsearch.open(tmp_path)
+        assert os.listdir(tmp_path) == ["thesis.tex"]
 
-        def caption(self, views):  # type: ignore[no-untyped-def]
-            sizes.extend((view.crop.name, view.image.size) for view in views)
-            return super().caption(views)
+    @pytest.mark.parametrize("text", ["", " ", ",", " , ,"])
+    def test_an_empty_query_is_an_error(self, index, text):
+        with pytest.raises(QueryError, match="nothing to search for"):
+            index.search(text)
 
-    index.add(photos, captioner=Watching())
-    assert dict(sizes)["whole"] == (85, 128)
-    assert max(max(size) for _, size in sizes) == 128
-    boxes = {row.crop: row.box for row in index.known(photos / "a.jpg").captions}
-    assert boxes["bottom half"] == (0, 1500, 2000, 3000)
+    def test_a_closed_index_opens_again_by_itself(self, index, photos, captioner):
+        picture(photos / "sea.png", "blue")
+        index.add(photos, captioner=captioner)
+        index.close()
+        index.close()
+        assert found(index, "blue") == ["sea.png"]
 
+    def test_an_open_index_sees_what_another_has_written(self, index, photos, captioner):
+        assert index.search("blue") == []
+        picture(photos / "sea.png", "blue")
+        with lexsearch.open(index.path) as other:
+            other.add(photos, captioner=captioner)
+        assert found(index, "blue") == ["sea.png"]
+        with lexsearch.open(index.path) as other:
+            other.remove(photos)
+        assert found(index, "blue") == []
 
-def test_importing_the_package_loads_nothing_heavy() -> None:
-    heavy = "torch transformers pyarrow PIL jnius cv2 onnxruntime rapidocr click tqdm sqlite3"
-    program = f"import sys, lexsearch; print(*[m for m in {heavy.split()} if m in sys.modules])"
-    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert (ended.stdout.strip(), ended.returncode) == ("", 0)
-    assert set(lexsearch.__all__) == {"Hit", "Index", "LexsearchError", "Query", "open"}
-    assert all(hasattr(lexsearch, name) for name in lexsearch.__all__)
+    def test_an_open_index_ranks_as_another_has_told(self, index):
+        index.import_captions(['{"doc_id": "1", "text": "two buses"}'])
+        assert len(index.search("bus")) == 1
+        with lexsearch.open(index.path) as other:
+            other.reindex(analyzer="porter")
+        assert index.search("bus") == []
+        assert len(index.search("buses")) == 1
