@@ -1,0 +1,72 @@
+"""The command line: thin commands over `Index`. The only package that prints or exits.
+
+Exit status: 0 all went well; 1 nothing was found; 2 wrong usage; 3 done, but some files or
+lines failed; 4 it could not be done; 130 stopped by Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+
+import click
+
+from lexsearch import __version__
+from lexsearch.cli import captions, indexing, searching
+from lexsearch.cli.terminal import NOT_DONE, examples, say, stop
+from lexsearch.errors import LexsearchError
+
+
+class _Commands(click.Group):
+    """Commands in the order of a person's first day, not of the alphabet."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+
+@click.group(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=examples("lexsearch index ./photos", "lexsearch query 'bus, traffic light'"),
+)
+@click.version_option(__version__, prog_name="lexsearch")
+def cli() -> None:
+    """Search your pictures by words.
+
+    Every picture is described in words, whole and in patches, and the words are searched: so
+    each hit can say why it is one.
+    """
+
+
+for command in (
+    indexing.index_command,
+    searching.query,
+    searching.show,
+    indexing.status,
+    indexing.remove,
+    captions.caption,
+    captions.export_command,
+    captions.import_command,
+    indexing.reindex,
+):
+    cli.add_command(command)
+
+
+def main() -> None:
+    """Run the command line; every expected error becomes one line and an exit status."""
+    logging.basicConfig(format="lexsearch: %(message)s", level=logging.WARNING)
+    try:
+        cli(standalone_mode=False)
+    except click.exceptions.Exit as done:
+        sys.exit(done.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        stop("stopped")
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except LexsearchError as error:
+        say(f"lexsearch: {error}")
+        sys.exit(NOT_DONE)

@@ -1,0 +1,106 @@
+"""Commands that correct captions, and carry them from one index to another."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+import click
+
+from lexsearch.cli.terminal import (
+    SOME_FAILED,
+    examples,
+    index_option,
+    list_failures,
+    printable,
+    progress_bar,
+    quiet_option,
+    say,
+)
+
+
+@click.group()
+def caption() -> None:
+    """Correct what is said of a picture."""
+
+
+@caption.command(
+    epilog=examples(
+        "lexsearch caption edit dog.jpg --text 'my dog Bella on the beach'",
+        "lexsearch caption edit dog.jpg --crop 'left half'",
+    )
+)
+@click.argument("name", metavar="PICTURE")
+@click.option("--crop", default="whole", show_default=True, help='A crop, such as "left half".')
+@click.option("--text", help="The new words; without it, your editor opens.")
+@index_option
+def edit(name: str, crop: str, text: str | None, path: str) -> None:
+    """Replace the words of a crop, for good: no later indexing undoes it."""
+    from lexsearch.index import Index
+
+    with Index(path, create=False) as index:
+        if text is None:
+            said = [row.text or "" for row in index.known(name).captions if row.crop == crop]
+            text = click.edit("\n".join(said))
+            if text is None:
+                say("unchanged")
+                return
+        index.edit_caption(name, text.strip(), crop=crop)
+    click.echo(f"{printable(name)}, {crop}: {text.strip()}")
+
+
+@caption.command(epilog=examples("lexsearch caption revert dog.jpg"))
+@click.argument("name", metavar="PICTURE")
+@click.option("--crop", default="whole", show_default=True, help='A crop, such as "left half".')
+@index_option
+def revert(name: str, crop: str, path: str) -> None:
+    """Bring back the captioner's own words for a crop."""
+    from lexsearch.index import Index
+
+    with Index(path, create=False) as index:
+        index.edit_caption(name, None, crop=crop)
+        said = [row.text for row in index.known(name).captions if row.crop == crop]
+    click.echo(f"{printable(name)}, {crop}: {'; '.join(filter(None, said))}")
+
+
+@click.command(name="export", epilog=examples("lexsearch export captions.jsonl"))
+@click.argument("file", type=click.File("w", lazy=True, atomic=True), metavar="FILE")
+@index_option
+def export_command(file: Any, path: str) -> None:
+    """Write all captions as JSON Lines.
+
+    FILE may be - for standard output.
+    """
+    from lexsearch.index import Index
+
+    count = 0
+    with Index(path, create=False) as index, file:
+        for line in index.export_captions():
+            file.write(line + "\n")
+            count += 1
+    say(f"{count} captions exported")
+
+
+@click.command(name="import", epilog=examples("lexsearch import captions.jsonl"))
+@click.argument("file", type=click.File(errors="replace"), metavar="FILE")
+@index_option
+@quiet_option
+def import_command(file: Iterable[str], path: str, quiet: bool) -> None:
+    """Take captions from JSON Lines.
+
+    FILE may be - for standard input. Each line is an object with doc_id and text, optionally
+    caption_id, crop, path and captioner. A caption that is known already, with another text,
+    is taken as a correction.
+    """
+    from lexsearch.index import Index
+
+    with Index(path) as index, progress_bar(quiet) as progress:
+        outcome = index.import_captions(file, progress)
+    click.echo(
+        f"{outcome.added} added, {outcome.unchanged} unchanged, {outcome.corrected} corrected, "
+        f"{len(outcome.failed)} failed"
+    )
+    if outcome.failed:
+        list_failures([f"line {number}: {reason}" for number, reason in outcome.failed])
+        sys.exit(SOME_FAILED)

@@ -1,0 +1,190 @@
+"""Commands that fill an index and say what is in it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from lexsearch.cli.terminal import (
+    NOTHING_FOUND,
+    SOME_FAILED,
+    examples,
+    index_option,
+    json_option,
+    list_failures,
+    printable,
+    progress_bar,
+    quiet_option,
+    say,
+    stop,
+)
+
+if TYPE_CHECKING:
+    from lexsearch.index import Status
+
+_STAGE_NAMES = {"whole": "the whole", "fixed": "17 patches", "between": "23 patches between"}
+
+
+@click.command(name="index", epilog=examples("lexsearch index ./photos ~/Pictures/2023"))
+@click.argument("paths", nargs=-1, required=True, metavar="FOLDER_OR_FILE...")
+@index_option
+@click.option(
+    "--captioner",
+    default="auto",
+    show_default=True,
+    help="Who describes the pictures: auto or tagger.",
+)
+@click.option(
+    "--crops",
+    type=click.Choice(["fixed", "overlapped", "none"]),
+    default="fixed",
+    show_default=True,
+    help="Patches to describe beside the whole: 17 fixed, 40 overlapped, or none.",
+)
+@click.option(
+    "--max-pixels",
+    type=click.IntRange(min=1),
+    help="Refuse pictures with more pixels than this.  [default: 200000000]",
+)
+@json_option
+@quiet_option
+def index_command(
+    paths: tuple[str, ...],
+    path: str,
+    captioner: str,
+    crops: str,
+    max_pixels: int | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Describe pictures and make them searchable.
+
+    Run it again whenever pictures came, went, moved or changed: only what is new is described.
+    It may be stopped at any time and goes on where it stopped. Whole pictures are described
+    first, so that a search is useful long before the end.
+    """
+    from lexsearch.captioners import open_captioner
+    from lexsearch.index import Index
+
+    opened = open_captioner(captioner)
+    if not quiet:
+        say(f"captioner: {opened.key.name} ({opened.key.version})")
+    with Index(path) as index, progress_bar(quiet) as progress:
+        try:
+            report = index.add(
+                *paths, captioner=opened, crops=crops, max_pixels=max_pixels, progress=progress
+            )
+        except KeyboardInterrupt:
+            stop("stopped; what is described so far is kept, and can be searched already.")
+    counts = {
+        name: getattr(report, name)
+        for name in ("added", "unchanged", "moved", "duplicates", "removed", "captioned")
+    }
+    if as_json:
+        failed = [failure._asdict() for failure in report.failed]
+        click.echo(json.dumps({**counts, "failed": failed}))
+    else:
+        shown = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+        click.echo(f"{shown or 'no pictures found'}, {len(report.failed)} failed")
+    if report.failed:
+        list_failures([f"{printable(path)}: {reason}" for path, reason in report.failed])
+        sys.exit(SOME_FAILED)
+
+
+@click.command(epilog=examples("lexsearch status", "lexsearch status --json"))
+@index_option
+@json_option
+def status(path: str, as_json: bool) -> None:
+    """Show what is in the index and what failed.
+
+    Also what is missing, and for each failed file the reason.
+    """
+    from lexsearch.index import Index
+
+    with Index(path, create=False) as index:
+        found = index.status()
+    if as_json:
+        from dataclasses import asdict
+
+        named = {
+            "stages": [
+                {**stage.captioner._asdict(), "stage": stage.stage, "pictures": stage.pictures}
+                for stage in found.stages
+            ],
+            "failures": [failure._asdict() for failure in found.failures],
+            "settings": {
+                "ranking": asdict(found.settings.ranking),
+                "captioner": found.settings.captioner and found.settings.captioner._asdict(),
+            },
+        }
+        click.echo(json.dumps({**asdict(found), **named}))
+    else:
+        _print_status(found)
+
+
+@click.command(epilog=examples("lexsearch remove ./photos/old"))
+@click.argument("names", nargs=-1, required=True, metavar="FILE_OR_FOLDER_OR_ID...")
+@index_option
+def remove(names: tuple[str, ...], path: str) -> None:
+    """Take pictures out of the results.
+
+    The files are not touched, and their captions are kept: indexing them again costs nothing.
+    """
+    from lexsearch.index import Index
+
+    with Index(path, create=False) as index:
+        removed = index.remove(*names)
+    click.echo(f"{removed} removed")
+    if not removed:
+        sys.exit(NOTHING_FOUND)
+
+
+@click.command(epilog=examples("lexsearch reindex", "lexsearch reindex --analyzer porter"))
+@index_option
+@click.option("--analyzer", type=click.Choice(["english", "porter"]), help="How words are reduced.")
+@click.option("--k1", type=click.FloatRange(min=0), help="BM25's k1.")
+@click.option("-b", "--b", "b", type=click.FloatRange(0, 1), help="BM25's b.")
+@quiet_option
+def reindex(
+    path: str, analyzer: str | None, k1: float | None, b: float | None, quiet: bool
+) -> None:
+    """Make the text index anew from the captions.
+
+    Searching goes on meanwhile. Needed after a change of analyzer; k1 and b may change too.
+    """
+    from lexsearch.index import Index
+
+    with Index(path, create=False) as index, progress_bar(quiet) as progress:
+        count = index.reindex(analyzer=analyzer, k1=k1, b=b, progress=progress)
+    click.echo(f"{count} pictures can be found")
+
+
+def _print_status(found: Status) -> None:
+    click.secho(found.path, bold=True)
+    for folder in found.folders:
+        click.echo(f"  folder       {printable(folder)}")
+    click.echo(f"  pictures     {found.pictures:,} in {found.files:,} files")
+    if found.imported:
+        click.echo(f"  imported     {found.imported:,} documents without a picture")
+    click.echo(f"  searchable   {found.searchable:,}")
+    if found.waiting:
+        click.echo(f"  waiting      {found.waiting:,} (the next `lexsearch index` catches up)")
+    for captioner in dict.fromkeys(stage.captioner for stage in found.stages):
+        click.echo(f"  captioner    {captioner.name} {captioner.version}")
+        done = {row.stage: row.pictures for row in found.stages if row.captioner == captioner}
+        for stage, name in _STAGE_NAMES.items():
+            if stage in done:
+                missing = found.pictures - done[stage]
+                rest = f", {missing:,} missing" if missing else ""
+                click.echo(f"    {name:18} of {done[stage]:,} pictures{rest}")
+    ranking = found.settings.ranking
+    click.echo(f"  ranking      BM25, k1 {ranking.k1}, b {ranking.b}, {ranking.analyzer} words")
+    sizes = [max(1, round(size / 1e3)) for size in (found.caption_bytes, found.text_index_bytes)]
+    click.echo(f"  on disk      {sizes[0]:,} kB of captions, {sizes[1]:,} kB of text index")
+    if found.failures:
+        click.echo(f"  failed       {len(found.failures):,}")
+        for failure in found.failures:
+            click.echo(f"    {printable(failure.path)}: {failure.reason}")

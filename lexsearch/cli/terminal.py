@@ -1,0 +1,112 @@
+"""What all commands share: options, exit statuses, progress, and how things are printed."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+if TYPE_CHECKING:
+    from lexsearch.records import Progress
+
+NOTHING_FOUND, SOME_FAILED, NOT_DONE, STOPPED = 1, 3, 4, 130
+_SHOWN_FAILURES = 20
+_SECONDS_BETWEEN_LINES = 10.0
+
+
+def examples(*commands: str) -> str:
+    return "\b\nExamples:\n" + "\n".join(f"  {command}" for command in commands)
+
+
+index_option = click.option(
+    "--index",
+    "path",
+    envvar="LEXSEARCH_INDEX",
+    default="indexes/default",
+    show_default=True,
+    metavar="DIR",
+    help="The index to use (environment: LEXSEARCH_INDEX).",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, one line each.")
+quiet_option = click.option("-q", "--quiet", is_flag=True, help="No progress, only failures.")
+
+
+@contextmanager
+def progress_bar(quiet: bool) -> Iterator[Callable[[Progress], None]]:
+    """A bar a stage, with rate and time left; where no terminal is, a line now and then."""
+    if quiet or not sys.stderr.isatty():
+        yield (lambda progress: None) if quiet else _progress_lines()
+        return
+    from tqdm import tqdm
+
+    bars: dict[str, Any] = {}
+
+    def show(progress: Progress) -> None:
+        if progress.stage not in bars:
+            for bar in bars.values():
+                bar.close()
+            unit = f" {progress.unit}"
+            bars[progress.stage] = tqdm(
+                desc=progress.stage, total=progress.total, unit=unit, dynamic_ncols=True
+            )
+        bar = bars[progress.stage]
+        if progress.failed:
+            bar.set_postfix(failed=progress.failed, refresh=False)
+        bar.update(progress.done - bar.n)
+
+    try:
+        yield show
+    finally:
+        for bar in bars.values():
+            bar.close()
+
+
+def _progress_lines() -> Callable[[Progress], None]:
+    started: dict[str, float] = {}
+    said_at = time.monotonic()
+
+    def show(progress: Progress) -> None:
+        nonlocal said_at
+        now = time.monotonic()
+        since = started.setdefault(progress.stage, now)
+        if now - said_at < _SECONDS_BETWEEN_LINES or now == since:
+            return
+        said_at = now
+        rate = progress.done / (now - since)
+        total = f" of {progress.total:,}" if progress.total else ""
+        left = f", {(progress.total - progress.done) / rate:.0f} s left" if progress.total else ""
+        say(f"{progress.stage}: {progress.done:,}{total}, {rate:.1f} a second{left}")
+
+    return show
+
+
+def list_failures(lines: list[str]) -> None:
+    for line in lines[:_SHOWN_FAILURES]:
+        say(f"  {line}")
+    if len(lines) > _SHOWN_FAILURES:
+        say(f"  and {len(lines) - _SHOWN_FAILURES} more: lexsearch status lists all")
+
+
+def near(path: str) -> str:
+    """A path as a person in this folder would write it."""
+    here = os.getcwd()
+    return os.path.relpath(path, here) if path.startswith(here + os.sep) else path
+
+
+def printable(path: str) -> str:
+    """A path on one line, whatever bytes are in it."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in path)
+
+
+def say(message: str) -> None:
+    click.echo(message, err=True)
+
+
+def stop(message: str) -> NoReturn:
+    say(f"\n{message}")
+    sys.exit(STOPPED)
