@@ -45,7 +45,9 @@ with open(sys.argv[2]) as lines:
 
 
 def start(program: str, environment: dict[str, str], *arguments: object) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", program, *map(str, arguments)]
+    """A process that heeds Ctrl-C, even where these tests run in a background that does not."""
+    heeding = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    command = [sys.executable, "-c", heeding + program, *map(str, arguments)]
     return subprocess.Popen(
         command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
