@@ -8,6 +8,7 @@ stride (3 + 3 + 9 + 25 = 40 overlapped patches).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 from lexsearch.records import WHOLE, Box, Crop
@@ -67,6 +68,12 @@ def between(width: int, height: int) -> tuple[Crop, ...]:
     """The 23 overlapped patches that are not fixed ones."""
     tiles = set(fixed(width, height))
     return tuple(crop for crop in overlapped(width, height) if crop not in tiles)
+
+
+@lru_cache(maxsize=256)
+def boxes(width: int, height: int) -> Mapping[str, Box]:
+    """The box of every crop, by its name, in a picture of this size."""
+    return dict((*whole(width, height), *overlapped(width, height)))
 
 
 STAGES: Mapping[str, Callable[[int, int], tuple[Crop, ...]]] = {

@@ -6,20 +6,41 @@ whole and of each crop, joined.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from lexsearch.crops import NAMES
-from lexsearch.records import Caption, CaptionerKey, Document
+from lexsearch.records import Caption, CaptionerKey, Document, Passage
 
+_EMOJI = "[\u2600-\u27bf\U0001f000-\U0001faff]"
+_WORD = re.compile(rf"[^\W_]+(?:['\u2019.][^\W_]+)*|{_EMOJI}")
 _ORDER = {name: position for position, name in enumerate(NAMES)}
 
 
 def compose(
-    doc_id: str, captions: Iterable[Caption], current: CaptionerKey | None = None
+    doc_id: str,
+    captions: Iterable[Caption],
+    current: CaptionerKey | None = None,
+    names: Iterable[str] = (),
 ) -> Document:
-    """The document of a picture: the captions in effect, one a line."""
-    effective = in_effect(captions, current)
-    return Document(doc_id, "\n".join(caption.text for caption in effective if caption.text))
+    """The document of a picture: the captions in effect, one a line.
+
+    names: of the picture's files and folders, where they should be found too.
+    """
+    effective = [caption for caption in in_effect(captions, current) if caption.text]
+    passages = [
+        Passage(" ".join((row.text or "").split()), row.field, row.crop, row.box)
+        for row in effective
+    ]
+    contents = "\n".join(passage.text for passage in passages if passage.field == "caption")
+    sizes = [(row.width, row.height) for row in effective if row.width and row.height]
+    named = [Passage(name, "name") for name in names]
+    return Document(doc_id, contents, (*passages, *named), sizes[0] if sizes else None)
+
+
+def words_of(text: str) -> list[str]:
+    """The words of a text in lower case, emoji too, in order."""
+    return _WORD.findall(text.lower())
 
 
 def in_effect(captions: Iterable[Caption], current: CaptionerKey | None = None) -> list[Caption]:

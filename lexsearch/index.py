@@ -21,10 +21,10 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from lexsearch.catalog import Catalog
-from lexsearch.engines import ANALYZERS, Engine, Ranking, open_engine
+from lexsearch.engines import Engine, Ranking, Stored, open_engine
 from lexsearch.errors import (
     EngineError,
     IndexNotFound,
@@ -32,17 +32,31 @@ from lexsearch.errors import (
     IndexUnusable,
     LexsearchError,
 )
+from lexsearch.lexicon import Lexicon
 from lexsearch.queries import parse
-from lexsearch.records import WHOLE, Caption, CaptionerKey, Failure, Hit, Progress, Query
+from lexsearch.records import (
+    WHOLE,
+    Caption,
+    CaptionerKey,
+    Failure,
+    Hit,
+    Progress,
+    Query,
+    Results,
+    Suggestion,
+)
+from lexsearch.search import MATCHES, MODES, Match, Searcher
 
 if TYPE_CHECKING:
     from lexsearch.captioners import Captioner
     from lexsearch.captions import CaptionStore
     from lexsearch.indexing import Report
+    from lexsearch.sessions import Session
     from lexsearch.transfer import Imported
     from lexsearch.writing import Writer
 
 _FORMAT = 1
+T = TypeVar("T")
 _HUMAN = CaptionerKey("human")
 
 log = logging.getLogger("lexsearch")
@@ -148,7 +162,8 @@ class Index:
                 )
             captioner = stored.get("captioner")
             return Settings(
-                Ranking(**stored["ranking"]), CaptionerKey(**captioner) if captioner else None
+                Ranking(stored["ranking"]["k1"], stored["ranking"]["b"]),
+                CaptionerKey(**captioner) if captioner else None,
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise IndexUnusable(f"{self._settings_file} cannot be read: {error}") from error
@@ -187,42 +202,91 @@ class Index:
 
     # Searching
 
-    def search(self, query: str | Query, k: int = 10, *, words: bool = True) -> list[Hit]:
-        """The k best pictures for a query such as "bus, traffic light", best first.
+    def search(
+        self,
+        query: str | Query,
+        k: int = 10,
+        *,
+        mode: str = "best",
+        match: Match = "best",
+        words: bool = True,
+    ) -> Results:
+        """The k best pictures for a query such as "bus, traffic light, -person", best first.
 
-        words: also say which words matched (takes a moment for very large k).
+        mode: "best" understands keywords (docs/how-it-ranks.md); "paper" is BM25 over the
+            captions as Nakata et al. 2024 and Pyserini have it: all words are one bag, and
+            commas, signs and quotes mean nothing.
+        match: "best" gives pictures with all keywords first, then those that lack one, and ends
+            where no keyword is left; "all" gives only pictures with all of them; "any" ranks
+            every picture that has anything to do with the query, to measure rankings.
+        words: also say why each picture matched (takes a moment for very large k).
         Raises QueryError for an empty query.
         """
+        if mode not in MODES or match not in MATCHES:
+            raise LexsearchError(f"mode is one of {MODES}, match one of {MATCHES}")
+        parsed = parse(query) if isinstance(query, str) else query
+        if not self._has_captions():
+            return Results(query=parsed)
+        with self._lock:
+            self._reading()  # without a catalog nothing can be found: then it is made first
+            asked = self._resolved(parsed)
+            found = self._ask(lambda searcher: searcher.search(asked, k, mode, match, words=words))
+            paths = self._paths([scored.doc_id for scored in found.documents])
+        nothing = (Stored(),) * len(found.documents)
+        hits = [
+            Hit(
+                rank,
+                scored.score,
+                scored.doc_id,
+                next(iter(paths[scored.doc_id]), None),
+                paths[scored.doc_id],
+                tuple(dict.fromkeys(word for one in evidence for word in one.words)),
+                evidence,
+                missing,
+                *(stored.size or (None, None)),
+            )
+            for rank, (scored, stored, evidence, missing) in enumerate(
+                zip(
+                    found.documents,
+                    found.stored or nothing,
+                    found.evidence or ((),) * len(nothing),
+                    found.missing or ((),) * len(nothing),
+                    strict=True,
+                ),
+                1,
+            )
+        ]
+        return Results(hits, query=parsed, total=found.total, unknown=found.unknown)
+
+    def suggest(self, query: str | Query, n: int = 8, k: int = 50) -> list[Suggestion]:
+        """Words that split the k best pictures for a query best, with how many have them."""
         parsed = parse(query) if isinstance(query, str) else query
         if not self._has_captions():
             return []
         with self._lock:
-            self._reading()  # without a catalog nothing can be found: then it is made first
-            found = self._ask(lambda engine: engine.search(parsed, k))
-            doc_ids = [scored.doc_id for scored in found]
-            paths = self._paths(doc_ids)
-            matched = (
-                self._ask(lambda engine: engine.matched_words(parsed, doc_ids)) if words else {}
-            )
-        return [
-            Hit(
-                rank,
-                doc.score,
-                doc.doc_id,
-                next(iter(paths[doc.doc_id]), None),
-                paths[doc.doc_id],
-                matched.get(doc.doc_id, ()),
-            )
-            for rank, doc in enumerate(found, 1)
-        ]
+            asked = self._resolved(parsed)
+            return self._ask(lambda searcher: searcher.suggest(asked, n, k))
 
-    def _ask(self, question: Callable[[Engine], Any]) -> Any:
+    def session(self, query: str | Query) -> Session:
+        """A search that goes on in rounds: keywords are added, dropped, taken back."""
+        from lexsearch.sessions import Session
+
+        return Session(self, parse(query) if isinstance(query, str) else query)
+
+    def _resolved(self, query: Query) -> Query:
+        """With the doc_id in place of a path in `like:PATH`."""
+        return Query(
+            tuple(
+                replace(word, text=self._find(word.text)) if word.field == "like" else word
+                for word in query.keywords
+            )
+        )
+
+    def _ask(self, question: Callable[[Searcher], T]) -> T:
         """Put a question to the text index; one that is missing or broken is made anew."""
         self._heed_settings()
         try:
-            if self._engine is None:
-                self._engine = open_engine(self._lucene, self.settings.ranking, write=False)
-            return question(self._engine)
+            return question(self._open_searcher())
         except EngineError as error:
             self.close()
             log.warning("%s: rebuilding it from the captions", self._lucene)
@@ -230,8 +294,14 @@ class Index:
                 self.reindex()
             except IndexReadOnly:
                 raise error from None
+            return question(self._open_searcher())
+
+    def _open_searcher(self) -> Searcher:
+        if self._engine is None:
             self._engine = open_engine(self._lucene, self.settings.ranking, write=False)
-            return question(self._engine)
+            lexicon = Lexicon(self._engine.terms, self.path / "lexicon.toml")
+            self._searcher = Searcher(self._engine, lexicon)
+        return self._searcher
 
     def _heed_settings(self) -> None:
         """Rank as another process may have told meanwhile."""
@@ -347,23 +417,18 @@ class Index:
     def reindex(
         self,
         *,
-        analyzer: str | None = None,
         k1: float | None = None,
         b: float | None = None,
         progress: ProgressCallback = _ignore,
     ) -> int:
-        """Make the text index anew from the captions, perhaps with another ranking.
+        """Make the text index anew from the captions.
 
-        analyzer: "english" or "porter" (the paper's). k1, b: BM25's parameters.
+        k1, b: BM25's parameters in `paper` mode from now on.
         Returns how many pictures can be found.
         """
-        changes: dict[str, Any] = {"analyzer": analyzer, "k1": k1, "b": b}
+        changes: dict[str, Any] = {"k1": k1, "b": b}
         changed = {name: value for name, value in changes.items() if value is not None}
         ranking = replace(self.settings.ranking, **changed)
-        if ranking.analyzer not in ANALYZERS:
-            raise LexsearchError(
-                f"there is no analyzer {ranking.analyzer!r}; choose {', '.join(ANALYZERS)}"
-            )
         with self._lock:
             self.close()
             with self._writing() as writer:
@@ -468,7 +533,7 @@ class Index:
         """What is in the index, what is missing, and what failed."""
         with self._lock:
             catalog = self._reading()
-            searchable = self._ask(lambda engine: engine.count()) if self._has_captions() else 0
+            searchable = self._ask(lambda searcher: searcher.count()) if self._has_captions() else 0
             return Status(
                 path=str(self.path),
                 folders=tuple(catalog.roots()),

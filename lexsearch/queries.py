@@ -1,22 +1,70 @@
-"""Read what a person typed as a query: pure, and total (no text is an error but an empty one)."""
+"""Read what a person typed as a query: pure, and total (no text is an error but an empty one).
+
+    bus, traffic light, -person, "fire hydrant", +dog, text:"cero emisiones", date:2023-07
+
+Commas separate keywords. A sign, a quote or a field begins a keyword of its own, so that
+`dog -person` needs no comma.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+
 from lexsearch.errors import QueryError
-from lexsearch.records import Keyword, Query
+from lexsearch.records import FIELDS, Keyword, Query
+
+_PART = re.compile(
+    rf"""(?P<comma>,)
+    | (?P<sign>(?<![^\s,])[+-](?=[^\s,+-]))?                             # before a word or quote
+      (?P<field>(?<![^\s,+-])(?:{"|".join(FIELDS)}):(?=[^\s,]))?
+      (?:"(?P<quoted>[^"]*)" | (?P<word>[^\s,]+))""",
+    re.VERBOSE,
+)
 
 
 def parse(text: str) -> Query:
-    """Keywords separated by commas; a text without a comma is one sentence.
+    """The keywords in a text; one without commas, signs and quotes is one sentence.
 
     >>> parse("bus, traffic light").keywords
-    (Keyword(text='bus'), Keyword(text='traffic light'))
+    (Keyword(text='bus', sign='', quoted=False, field=''), \
+Keyword(text='traffic light', sign='', quoted=False, field=''))
+    >>> [str(keyword) for keyword in parse('big dog -person "fire hydrant"').keywords]
+    ['big dog', '-person', '"fire hydrant"']
 
     Raises QueryError when there is no keyword in it.
     """
-    keywords = tuple(
-        Keyword(words) for part in text.split(",") if (words := " ".join(part.split()))
-    )
+    keywords = tuple(dict.fromkeys(_keywords(text)))
     if not keywords:
         raise QueryError('nothing to search for: try lexsearch query "bus, traffic light"')
     return Query(keywords)
+
+
+def _keywords(text: str) -> Iterator[Keyword]:
+    """A sign or a field holds for all words up to the comma if it comes first, else for one."""
+    words: list[str] = []
+    sign = field = ""
+    first = True
+
+    def finish() -> Iterator[Keyword]:
+        nonlocal sign, field
+        if said := " ".join(words):
+            yield Keyword(said, sign, field=field)
+        words.clear()
+        sign = field = ""
+
+    for part in _PART.finditer(text):
+        marked = part["sign"] or part["field"]
+        if part["comma"] or marked or part["quoted"] is not None:
+            yield from finish()
+        sign, field = part["sign"] or sign, (part["field"] or field).rstrip(":")
+        if part["quoted"] is not None:
+            if said := " ".join(part["quoted"].replace(",", " ").split()):
+                yield Keyword(said, sign, True, field)
+            sign = field = ""
+        elif word := (part["word"] or "").strip('"'):
+            words.append(word)
+            if marked and not first:
+                yield from finish()
+        first = bool(part["comma"])
+    yield from finish()

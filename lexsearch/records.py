@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -72,18 +73,57 @@ class Caption(NamedTuple):
     time: int = 0
 
 
+class Passage(NamedTuple):
+    """Words about a picture, and where they are from.
+
+    field: "caption", "text" (read in the picture), "name" (of its file and folders), "about"
+        (title, description, keywords and place in the file) or "date" (YYYY-MM-DD).
+    crop, box: of a caption or a text, as in Caption.
+    """
+
+    text: str
+    field: str = "caption"
+    crop: str = WHOLE
+    box: Box | None = None
+
+
 class Document(NamedTuple):
-    """What the text index holds of one picture: all its captions joined, one a line."""
+    """What the text index holds of one picture.
+
+    contents: all captions joined, one a line; this alone is the paper's document.
+    passages: the same captions with their crops, and what else is known of the picture.
+    size: (width, height) of the upright picture in pixels.
+    """
 
     doc_id: str
     contents: str
+    passages: tuple[Passage, ...] = ()
+    size: tuple[int, int] | None = None
+
+
+FIELDS = ("text", "name", "about", "date", "like")
+"""What a keyword may be limited to: text:exit, name:holiday, about:rome, date:2023-07, like:ID."""
 
 
 @dataclass(frozen=True, slots=True)
 class Keyword:
-    """One thing to look for, as typed: "traffic light"."""
+    """One thing to look for, as typed: "traffic light".
+
+    sign: "+" for what must be there, "-" for what must not, or "".
+    quoted: just these words, without synonyms and kinds.
+    field: where alone to look (see FIELDS), or "".
+    """
 
     text: str
+    sign: str = ""
+    quoted: bool = False
+    field: str = ""
+
+    def __str__(self) -> str:
+        """As typed, so that parsing it gives the same keyword."""
+        field = f"{self.field}:" if self.field else ""
+        quote = '"' if self.quoted else ""
+        return f"{self.sign}{field}{quote}{self.text}{quote}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +137,29 @@ class Query:
 
     @property
     def text(self) -> str:
+        """The words alone, as the paper's search takes them."""
         return ", ".join(keyword.text for keyword in self.keywords)
+
+    def __str__(self) -> str:
+        """As typed, so that parsing it gives the same query."""
+        return ", ".join(map(str, self.keywords))
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Why a picture matched one keyword.
+
+    words: the words that matched, as written, most frequent first.
+    crops: the crops whose captions have them, from large to small; () if it was a name or a date.
+    share: how much of the hit's score is due to this keyword, from 0 to 1; all sum to 1.
+    box: where it most likely is, in pixels of the upright picture; None if nobody can know.
+    """
+
+    keyword: str
+    words: tuple[str, ...]
+    crops: tuple[str, ...]
+    share: float
+    box: Box | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +169,9 @@ class Hit:
     path: where the picture is, or None for captions imported without a picture.
     paths: every place where the same picture lies, `path` first.
     words: the words of its captions that matched, as written there, most frequent first.
+    evidence: the same keyword by keyword, with the crops and the place in the picture.
+    missing: the keywords that this picture lacks.
+    width, height: of the upright picture, in pixels, where known.
     """
 
     rank: int
@@ -115,6 +180,51 @@ class Hit:
     path: str | None = None
     paths: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+    missing: tuple[str, ...] = ()
+    width: int | None = None
+    height: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """A word, and how many pictures have it."""
+
+    word: str
+    count: int
+
+
+class Unknown(NamedTuple):
+    """A keyword that no picture has, and the nearest words that some have."""
+
+    keyword: str
+    nearest: tuple[Suggestion, ...]
+
+
+class Results(list[Hit]):
+    """Hits, best first, and what else is to be said of a search.
+
+    query: the query as it was understood.
+    total: how many pictures match, of which the hits are the best.
+    unknown: keywords that no picture has.
+    """
+
+    query: Query
+    total: int
+    unknown: tuple[Unknown, ...]
+
+    def __init__(
+        self,
+        hits: Iterable[Hit] = (),
+        *,
+        query: Query,
+        total: int = 0,
+        unknown: tuple[Unknown, ...] = (),
+    ) -> None:
+        super().__init__(hits)
+        self.query = query
+        self.total = total
+        self.unknown = unknown
 
 
 class Progress(NamedTuple):

@@ -147,7 +147,9 @@ def test_a_correction_replaces_only_the_caption_it_is_of() -> None:
         caption(text="two, corrected", source="human", captioner=HUMAN, caption_id="2"),
         caption(text="EXIT", field="text"),
     ]
-    assert compose("a", rows).contents.splitlines() == ["one", "two, corrected", "EXIT"]
+    document = compose("a", rows)
+    assert document.contents.splitlines() == ["one", "two, corrected"]
+    assert [passage.text for passage in document.passages] == ["one", "two, corrected", "EXIT"]
 
 
 def test_a_document_is_its_captions_from_the_whole_to_the_smallest_patch() -> None:

@@ -5,13 +5,10 @@ from pathlib import Path
 
 import pytest
 from conftest import Run
-from hypothesis import given
-from hypothesis import strategies as st
 
-from lexsearch.engines import Engine, Ranking, open_engine
+from lexsearch.engines import Concept, Engine, Ranking, Wanted, Way, open_engine
 from lexsearch.errors import EngineError
-from lexsearch.queries import parse
-from lexsearch.records import Document
+from lexsearch.records import Box, Document, Passage
 
 
 @pytest.fixture
@@ -21,17 +18,12 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
     engine.close()
 
 
-@pytest.fixture(scope="module")
-def zoo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    engine = open_engine(tmp_path_factory.mktemp("zoo") / "lucene", Ranking(), write=True)
-    engine.update([Document("cat", "a cat on a mat"), Document("dog", "a dog and a cat")])
-    engine.commit()
-    yield engine
-    engine.close()
+def wanted(*texts: str) -> Wanted:
+    return Wanted(tuple(Concept((Way(text),)) for text in texts))
 
 
-def found(engine: Engine, text: str, k: int = 10) -> list[str]:
-    return [scored.doc_id for scored in engine.search(parse(text), k)]
+def found(engine: Engine, *texts: str, k: int = 10) -> list[str]:
+    return [scored.doc_id for scored in engine.search(wanted(*texts), k)]
 
 
 def hold(engine: Engine, **contents: str) -> None:
@@ -73,23 +65,96 @@ def test_words_that_only_look_alike_do_not_meet(engine: Engine, word: str, stran
     assert found(engine, word) == []
 
 
-def test_the_papers_analyzer_keeps_bus_and_buses_apart(tmp_path: Path) -> None:
-    engine = open_engine(tmp_path / "porter", Ranking("porter"), write=True)
+def test_the_papers_stems_keep_bus_and_buses_apart(engine: Engine) -> None:
     hold(engine, one="bus", many="buses", dogs="dogs")
-    assert found(engine, "bus") == ["one"]
-    assert found(engine, "dog") == ["dogs"]
-    engine.close()
+    assert [scored.doc_id for scored in engine.bm25("bus", 10)] == ["one"]
+    assert [scored.doc_id for scored in engine.bm25("dog", 10)] == ["dogs"]
 
 
-def test_scores_are_bm25(engine: Engine) -> None:
+def test_scores_of_the_paper_are_bm25(engine: Engine) -> None:
     """Lucene's BM25 with the length rounded to a byte, which is exact below 40 words."""
     from math import log
 
     hold(engine, a="cat dog dog", b="cat", c="bird bird bird bird")
     k1, b, average = 0.9, 0.4, (3 + 1 + 4) / 3
     weight = log(1 + (3 - 1 + 0.5) / (1 + 0.5)) * 2 / (2 + k1 * (1 - b + b * 3 / average))
-    [hit] = engine.search(parse("dog"), 10)
+    [hit] = engine.bm25("dog", 10)
     assert hit.score == pytest.approx(weight, abs=1e-6)
+
+
+def test_documents_with_more_concepts_come_first(engine: Engine) -> None:
+    hold(engine, often="cat cat\ncat\ncat\ncat", both="a cat\na dog", dog="dog", none="bird")
+    hits = engine.search(wanted("cat", "dog"), 10)
+    assert [hit.doc_id for hit in hits] == ["both", "often", "dog"]
+    assert [int(hit.score) for hit in hits] == [2, 1, 1]
+    assert engine.count(wanted("cat", "dog")) == 3
+
+
+def test_captions_that_agree_count_more_than_one_that_repeats(engine: Engine) -> None:
+    hold(engine, repeats="dog dog dog dog\nx\nx", agree="dog\na dog\nx", once="dog\nx\nx")
+    assert found(engine, "dog") == ["agree", "once", "repeats"]
+
+
+def test_what_is_required_or_excluded(engine: Engine) -> None:
+    hold(engine, both="cat dog", cat="cat", dog="dog")
+    cat, dog = wanted("cat", "dog").concepts
+    assert [hit.doc_id for hit in engine.search(Wanted((cat,), required=(dog,)), 9)] == ["both"]
+    assert [hit.doc_id for hit in engine.search(Wanted((cat,), excluded=(dog,)), 9)] == ["cat"]
+    assert engine.count(Wanted((), excluded=(dog,))) == 1
+
+
+def test_words_of_a_phrase_stand_side_by_side_or_near(engine: Engine) -> None:
+    hold(
+        engine,
+        side="a traffic light",
+        near="light of the traffic",
+        far="light, in heavy rain, on a long road with traffic",
+    )
+    exact = Wanted((Concept((Way("traffic light"),)),))
+    near = Wanted((Concept((Way("traffic light", apart=True),)),))
+    assert [hit.doc_id for hit in engine.search(exact, 9)] == ["side"]
+    assert [hit.doc_id for hit in engine.search(near, 9)] == ["side", "near"]
+
+
+def test_parts_need_as_many_as_asked(engine: Engine) -> None:
+    hold(engine, two="dog beach", one="dog", none="cat")
+    parts = tuple(Concept((Way(word),)) for word in ("dog", "beach", "ball"))
+    for least, ids in ((1, ["two", "one"]), (2, ["two"]), (3, [])):
+        concept = Concept(parts=parts, least=least, sentence="dog beach ball")
+        assert [hit.doc_id for hit in engine.search(Wanted((concept,)), 9)] == ids
+
+
+def test_fields_are_searched_apart_and_stored(engine: Engine) -> None:
+    passages = (
+        Passage("a shop", crop="left half", box=Box(0, 0, 5, 9)),
+        Passage("Cero Emisiones", "text"),
+        Passage("holiday rome", "name"),
+        Passage("2023-07-14", "date"),
+    )
+    engine.update([Document("a", "a shop", passages, (10, 9))])
+    engine.commit()
+    for text, field in (("cero emisiones", "text"), ("rome", "name"), ("2023-07", "date")):
+        assert len(engine.search(Wanted((Concept((Way(text, field=field),)),)), 9)) == 1
+        assert engine.search(Wanted((Concept((Way(text),)),)), 9) == []
+    [stored] = engine.stored(["a"])
+    assert (stored.passages, stored.size) == (passages, (10, 9))
+    assert engine.stored(["unknown"])[0].passages == ()
+
+
+def test_terms_written_almost_alike(engine: Engine) -> None:
+    hold(engine, a="giraffe", b="zebra")
+    assert engine.similar("girafe") == ["giraffe"]
+    assert engine.frequencies(["giraffe", "zebra", "lion"]) == {"giraffe": 1, "zebra": 1, "lion": 0}
+
+
+def test_an_index_made_in_another_way_is_refused(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from lexsearch.engines import lucene
+
+    monkeypatch.setattr(lucene, "_LAYOUT", 999)
+    with pytest.raises(EngineError, match="another version"):
+        open_engine(tmp_path / "lucene", Ranking(), write=False)
 
 
 def test_equal_scores_are_in_order_of_doc_id(engine: Engine) -> None:
@@ -134,36 +199,12 @@ def test_what_is_not_committed_is_dropped(tmp_path: Path) -> None:
     reader.close()
 
 
-def test_matched_words_are_as_written_and_commonest_first(engine: Engine) -> None:
-    hold(engine, a="Men and a man; men, traffic lights", b="nothing")
-    words = engine.matched_words(parse("man, traffic light"), ["a", "b"])
-    assert words["a"] == ("men", "man", "traffic", "lights")
-    assert words["b"] == ()
-
-
 def test_any_script_and_odd_character_goes_in_and_out(engine: Engine) -> None:
     ids = ["a\n", "😀", "id with spaces", "עברית"]
     engine.update(Document(doc_id, "\ud800 \0 猫 קוט cat 😀") for doc_id in ids)
     engine.commit()
     assert sorted(found(engine, "cat")) == sorted(ids)
     assert len(found(engine, "猫")) == len(found(engine, "קוט")) == 4
-
-
-def test_ten_thousand_words_are_a_query(zoo: Engine) -> None:
-    text = " ".join(["dog", *(f"word{n}" for n in range(10_000))])
-    assert found(zoo, text) == ["dog"]
-
-
-@given(st.text(st.characters(), min_size=1).filter(lambda text: text.replace(",", " ").split()))
-def test_no_text_breaks_a_search(zoo: Engine, text: str) -> None:
-    zoo.search(parse(text), 10)
-
-
-@pytest.mark.parametrize(
-    "text", ["cat AND nothing", 'cat"', "cat~", "(cat", "+cat -cat", "id: cat !"]
-)
-def test_lucene_syntax_is_plain_text(zoo: Engine, text: str) -> None:
-    assert "cat" in found(zoo, text)
 
 
 def test_a_missing_index_cannot_be_read(tmp_path: Path) -> None:
@@ -191,11 +232,10 @@ import os, sys
 from pathlib import Path
 from lexsearch.engines import Ranking, open_engine
 from lexsearch.errors import EngineError
-from lexsearch.queries import parse
 engine = open_engine(Path(sys.argv[1]), Ranking(), write=True)
 if os.fork() == 0:
     try:
-        engine.search(parse("cat"), 1)
+        engine.bm25("cat", 1)
     except EngineError as error:
         print(error, flush=True)
     os._exit(0)

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from lexsearch.errors import QueryError
 from lexsearch.queries import parse
+from lexsearch.records import FIELDS, Keyword, Query
 
 
 def keywords(text: str) -> list[str]:
@@ -30,12 +31,53 @@ def test_nothing_to_search_for_is_an_error_that_shows_an_example(text: str) -> N
         parse(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "understood"),
+    [
+        ('bus, -person, "fire hydrant", +dog', ["bus", "-person", '"fire hydrant"', "+dog"]),
+        ("dog -person on beach", ["dog", "-person", "on beach"]),
+        ("-traffic light, bus", ["-traffic light", "bus"]),
+        ('text:"cero emisiones" dog', ['text:"cero emisiones"', "dog"]),
+        ("name:holiday rome, dog", ["name:holiday rome", "dog"]),
+        ("dog date:2023-07", ["dog", "date:2023-07"]),
+        ("like:abc -like:def", ["like:abc", "-like:def"]),
+        (
+            "t-shirt, 4x4, 5:30, note: this, - dog",
+            ["t-shirt", "4x4", "5:30", "note: this", "- dog"],
+        ),
+        ('"red, white"', ['"red white"']),
+        ("bus, bus", ["bus"]),
+        ('"never ending', ["never ending"]),
+        ('""', []),
+    ],
+)
+def test_signs_quotes_and_fields(text: str, understood: list[str]) -> None:
+    if understood:
+        assert list(map(str, parse(text).keywords)) == understood
+    else:
+        with pytest.raises(QueryError):
+            parse(text)
+
+
 @given(st.text())
 def test_any_text_is_a_query_or_holds_no_keyword(text: str) -> None:
     try:
-        found = keywords(text)
+        assert all(keyword.text for keyword in parse(text).keywords)
     except QueryError:
-        assert not text.replace(",", " ").split()
-    else:
-        assert " ".join(found).split() == text.replace(",", " ").split()
-        assert keywords(parse(text).text) == found
+        assert not any(letter.isalnum() for letter in text)
+
+
+_WORDS = st.lists(st.from_regex("[a-z]{1,5}", fullmatch=True), min_size=1, max_size=3)
+_KEYWORDS = st.builds(
+    Keyword,
+    _WORDS.map(" ".join),
+    st.sampled_from(["", "+", "-"]),
+    st.booleans(),
+    st.sampled_from(["", *FIELDS]),
+)
+
+
+@given(st.lists(_KEYWORDS, min_size=1, unique=True))
+def test_a_query_written_out_is_read_back(keywords: list[Keyword]) -> None:
+    query = Query(tuple(keywords))
+    assert parse(str(query)) == query

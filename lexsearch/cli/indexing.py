@@ -142,23 +142,20 @@ def remove(names: tuple[str, ...], path: str) -> None:
         sys.exit(NOTHING_FOUND)
 
 
-@click.command(epilog=examples("lexsearch reindex", "lexsearch reindex --analyzer porter"))
+@click.command(epilog=examples("lexsearch reindex", "lexsearch reindex --k1 1.2 --b 0.75"))
 @index_option
-@click.option("--analyzer", type=click.Choice(["english", "porter"]), help="How words are reduced.")
-@click.option("--k1", type=click.FloatRange(min=0), help="BM25's k1.")
-@click.option("-b", "--b", "b", type=click.FloatRange(0, 1), help="BM25's b.")
+@click.option("--k1", type=click.FloatRange(min=0), help="BM25's k1, in paper mode.")
+@click.option("-b", "--b", "b", type=click.FloatRange(0, 1), help="BM25's b, in paper mode.")
 @quiet_option
-def reindex(
-    path: str, analyzer: str | None, k1: float | None, b: float | None, quiet: bool
-) -> None:
+def reindex(path: str, k1: float | None, b: float | None, quiet: bool) -> None:
     """Make the text index anew from the captions.
 
-    Searching goes on meanwhile. Needed after a change of analyzer; k1 and b may change too.
+    Searching goes on meanwhile.
     """
     from lexsearch.index import Index
 
     with Index(path, create=False) as index, progress_bar(quiet) as progress:
-        count = index.reindex(analyzer=analyzer, k1=k1, b=b, progress=progress)
+        count = index.reindex(k1=k1, b=b, progress=progress)
     click.echo(f"{count} pictures can be found")
 
 
@@ -181,7 +178,7 @@ def _print_status(found: Status) -> None:
                 rest = f", {missing:,} missing" if missing else ""
                 click.echo(f"    {name:18} of {done[stage]:,} pictures{rest}")
     ranking = found.settings.ranking
-    click.echo(f"  ranking      BM25, k1 {ranking.k1}, b {ranking.b}, {ranking.analyzer} words")
+    click.echo(f"  ranking      BM25, k1 {ranking.k1}, b {ranking.b}")
     sizes = [max(1, round(size / 1e3)) for size in (found.caption_bytes, found.text_index_bytes)]
     click.echo(f"  on disk      {sizes[0]:,} kB of captions, {sizes[1]:,} kB of text index")
     if found.failures:

@@ -1,31 +1,27 @@
-"""The engine contract: a text index of documents, ranked by BM25.
+"""The engine contract: a text index of documents, and what can be asked of it.
 
-An engine knows documents and queries. It knows nothing of files, captioners or who asks.
+An engine knows documents, words and how to weigh them. It knows nothing of files, captioners
+or what a person typed: `lexsearch.search` turns a query into what is wanted.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from lexsearch.records import Document, Query
-
-ANALYZERS = ("english", "porter")
-"""How words are reduced to terms: "english" (word forms meet: bus, buses; man, men) or
-"porter", the paper's (Pyserini's default: Porter stems and stop words)."""
+from lexsearch.records import Document, Passage
 
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """How an index ranks. k1 and b are BM25's; the paper uses 0.9 and 0.4 (Sec. 4.1).
+    """BM25's parameters in `paper` mode; the paper uses 0.9 and 0.4 (Sec. 4.1).
 
-    Changing `analyzer` needs a reindex; k1 and b take effect at the next search.
+    They take effect at the next search.
     """
 
-    analyzer: str = "english"
     k1: float = 0.9
     b: float = 0.4
 
@@ -35,6 +31,59 @@ class Scored(NamedTuple):
 
     doc_id: str
     score: float
+
+
+class Way(NamedTuple):
+    """One way in which a document may show that it is about a concept.
+
+    text: a word, or a phrase whose words stand side by side.
+    field: "caption", "text", "name", "about" or "date" (the beginning of one).
+    weight: from 0 to 1, against the concept's own words in a caption.
+    apart: words of a phrase may stand a little apart, in any order, at a lower score.
+    """
+
+    text: str
+    weight: float = 1.0
+    field: str = "caption"
+    apart: bool = False
+
+
+class Concept(NamedTuple):
+    """One thing that is looked for, or several that make up a sentence.
+
+    ways: a document with any of these matches.
+    hints: these alone are no match, but raise the rank.
+    parts: or else, a document matches that matches `least` of these; those that few documents
+        match weigh more.
+    sentence: with parts, the captions are also weighed by BM25 against this text.
+    """
+
+    ways: tuple[Way, ...] = ()
+    hints: tuple[Way, ...] = ()
+    parts: tuple[Concept, ...] = ()
+    least: int = 1
+    sentence: str = ""
+
+
+class Wanted(NamedTuple):
+    """What to search for.
+
+    concepts: documents that match more of them come first.
+    required: those that must match. excluded: those that must not.
+    everything: documents that match none of the concepts may follow, by their hints.
+    """
+
+    concepts: tuple[Concept, ...]
+    required: tuple[Concept, ...] = ()
+    excluded: tuple[Concept, ...] = ()
+    everything: bool = False
+
+
+class Stored(NamedTuple):
+    """What an index holds of a document: its passages, and its picture's width and height."""
+
+    passages: tuple[Passage, ...] = ()
+    size: tuple[int, int] | None = None
 
 
 class Engine(ABC):
@@ -53,16 +102,46 @@ class Engine(ABC):
         """Make all changes so far durable and visible."""
 
     @abstractmethod
-    def search(self, query: Query, k: int) -> list[Scored]:
-        """The k best documents by BM25, ties in order of doc_id."""
+    def bm25(self, text: str, k: int) -> list[Scored]:
+        """The k best documents for a bag of words by BM25 with Porter stems, ties in order of
+        doc_id: what the paper does (Sec. 3.2), and what Pyserini gives.
+        """
 
     @abstractmethod
-    def matched_words(self, query: Query, doc_ids: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
-        """For each document, the words in it that matched, as written there, commonest first."""
+    def search(self, wanted: Wanted, k: int) -> list[Scored]:
+        """The k best documents (docs/how-it-ranks.md), ties in order of doc_id."""
 
     @abstractmethod
-    def count(self) -> int:
-        """How many documents can be found."""
+    def count(self, wanted: Wanted | None = None) -> int:
+        """How many documents match; without `wanted`, how many there are."""
+
+    @abstractmethod
+    def state(self) -> int:
+        """Goes up when the index has changed: what was learned from it before is out of date."""
+
+    @abstractmethod
+    def terms(self, text: str) -> tuple[str, ...]:
+        """The words of a text as `search` compares them, without stop words, in order."""
+
+    @abstractmethod
+    def stems(self, words: Collection[str], *, paper: bool = False) -> Mapping[str, str]:
+        """For each single word what `search`, or with `paper` `bm25`, compares in its place;
+        words that they leave out (stop words) are missing.
+        """
+
+    @abstractmethod
+    def frequencies(self, terms: Iterable[str]) -> Mapping[str, int]:
+        """For each term, how many documents have it in a caption, roughly where documents
+        were replaced lately.
+        """
+
+    @abstractmethod
+    def similar(self, term: str) -> list[str]:
+        """Terms in the captions that are written almost alike, the nearest first."""
+
+    @abstractmethod
+    def stored(self, doc_ids: Sequence[str]) -> list[Stored]:
+        """What the index holds of documents; nothing of unknown ones."""
 
     @abstractmethod
     def close(self) -> None:
@@ -72,7 +151,7 @@ class Engine(ABC):
 def open_engine(folder: Path, ranking: Ranking, *, write: bool) -> Engine:
     """The engine of an index folder; `write` creates it when missing.
 
-    Raises EngineError when there is none to read, or it is broken.
+    Raises EngineError when there is none to read, or it is broken, or made in another way.
     """
     from lexsearch.engines.lucene import LuceneEngine
 

@@ -16,6 +16,8 @@ _STRING = "LJ/lang/String;"
 _QUERY = "LL/search/Query;"
 _BUILDER = "LL/analysis/custom/CustomAnalyzer$Builder;"
 _READER = "LL/index/DirectoryReader;"
+_OCCUR = "LL/search/BooleanClause$Occur;"
+_VALUES = "LL/queries/function/ValueSource;"
 _SIMILARITY = "LL/search/similarities/Similarity;"
 
 _TOKEN_STREAM = {"tokenStream": f"({_STRING}{_STRING})LL/analysis/TokenStream;"}
@@ -32,9 +34,14 @@ _DECLARATIONS: dict[str, tuple[list[str], dict[str, str], dict[str, str]]] = {
     "J/util/List": ([], {}, {}),
     "J/util/HashMap": (
         ["()V"],
-        {"put": "(LJ/lang/Object;LJ/lang/Object;)LJ/lang/Object;"},
+        {
+            "put": "(LJ/lang/Object;LJ/lang/Object;)LJ/lang/Object;",
+            "entrySet": "()LJ/util/Set;",
+        },
         {},
     ),
+    "J/util/Map": ([], {"get": "(LJ/lang/Object;)LJ/lang/Object;"}, {}),
+    "J/util/Set": ([], {}, {}),
     "J/util/Arrays": ([], {}, {"toString": f"([LJ/lang/Object;){_STRING}"}),
     "L/store/Directory": ([], {}, {}),
     "L/store/FSDirectory": (
@@ -58,6 +65,11 @@ _DECLARATIONS: dict[str, tuple[list[str], dict[str, str], dict[str, str]]] = {
         },
         {},
     ),
+    "L/analysis/miscellaneous/PerFieldAnalyzerWrapper": (
+        ["(LL/analysis/Analyzer;LJ/util/Map;)V"],
+        {},
+        {},
+    ),
     "L/analysis/TokenStream": (
         [],
         {
@@ -73,7 +85,23 @@ _DECLARATIONS: dict[str, tuple[list[str], dict[str, str], dict[str, str]]] = {
     "L/analysis/tokenattributes/CharTermAttribute": ([], {"toString": f"(){_STRING}"}, {}),
     "L/analysis/tokenattributes/OffsetAttribute": ([], {"startOffset": "()I"}, {}),
     "L/util/BytesRef": (["(LJ/lang/CharSequence;)V"], {}, {}),
-    "L/document/Field$Store": ([], {}, {"YES": "LL/document/Field$Store;"}),
+    "L/document/Field$Store": (
+        [],
+        {},
+        {"YES": "LL/document/Field$Store;", "NO": "LL/document/Field$Store;"},
+    ),
+    "L/index/IndexOptions": ([], {}, {"DOCS_AND_FREQS": "LL/index/IndexOptions;"}),
+    "L/document/FieldType": (
+        ["()V"],
+        {"setIndexOptions": "(LL/index/IndexOptions;)V", "setOmitNorms": "(Z)V"},
+        {},
+    ),
+    "L/document/Field": (
+        [f"({_STRING}LJ/lang/CharSequence;LL/index/IndexableFieldType;)V"],
+        _STRING_FIELD,
+        {},
+    ),
+    "L/document/StoredField": ([f"({_STRING}{_STRING})V"], _STRING_FIELD, {}),
     "L/document/StringField": (
         [f"({_STRING}{_STRING}LL/document/Field$Store;)V"],
         _STRING_FIELD,
@@ -108,6 +136,7 @@ _DECLARATIONS: dict[str, tuple[list[str], dict[str, str], dict[str, str]]] = {
         {
             "addDocuments": "(LJ/lang/Iterable;)J",
             "deleteDocuments": "([LL/index/Term;)J",
+            "setLiveCommitData": "(LJ/lang/Iterable;)V",
             "commit": "()J",
             "rollback": "()V",
         },
@@ -115,12 +144,19 @@ _DECLARATIONS: dict[str, tuple[list[str], dict[str, str], dict[str, str]]] = {
     ),
     "L/index/DirectoryReader": (
         [],
-        {"numDocs": "()I", "close": "()V"},
+        {
+            "numDocs": "()I",
+            "getDocCount": f"({_STRING})I",
+            "docFreq": "(LL/index/Term;)I",
+            "getIndexCommit": "()LL/index/IndexCommit;",
+            "close": "()V",
+        },
         {
             "open": f"(LL/store/Directory;){_READER}",
             "openIfChanged": f"({_READER}){_READER}",
         },
     ),
+    "L/index/IndexCommit": ([], {"getUserData": "()LJ/util/Map;"}, {}),
     "L/index/StoredFields": ([], {"document": "(I)LL/document/Document;"}, {}),
     "L/search/similarities/BM25Similarity": (["(FF)V"], {}, {}),
     "L/util/QueryBuilder": (
@@ -128,8 +164,69 @@ _DECLARATIONS: dict[str, tuple[list[str], dict[str, str], dict[str, str]]] = {
         {"createBooleanQuery": f"({_STRING}{_STRING}){_QUERY}"},
         {},
     ),
-    "L/search/Query": ([], {}, {}),
+    "L/search/Query": ([], {"toString": f"(){_STRING}"}, {}),
     "L/search/TermQuery": (["(LL/index/Term;)V"], {}, {}),
+    "L/search/PrefixQuery": (["(LL/index/Term;)V"], {}, {}),
+    "L/search/PhraseQuery": ([f"({_STRING}[{_STRING})V"], {}, {}),
+    "L/search/BoostQuery": ([f"({_QUERY}F)V"], {}, {}),
+    "L/search/ConstantScoreQuery": ([f"({_QUERY})V"], {}, {}),
+    "L/search/MatchAllDocsQuery": (["()V"], {}, {}),
+    "L/search/FuzzyQuery": (
+        ["(LL/index/Term;I)V"],
+        {"rewrite": f"(LL/search/IndexSearcher;){_QUERY}"},
+        {},
+    ),
+    "L/search/BooleanClause$Occur": (
+        [],
+        {},
+        dict.fromkeys(("SHOULD", "MUST", "MUST_NOT", "FILTER"), _OCCUR),
+    ),
+    "L/search/BooleanQuery$Builder": (
+        ["()V"],
+        {
+            "add": f"({_QUERY}{_OCCUR})LL/search/BooleanQuery$Builder;",
+            "setMinimumNumberShouldMatch": "(I)LL/search/BooleanQuery$Builder;",
+            "build": "()LL/search/BooleanQuery;",
+        },
+        {},
+    ),
+    "L/search/BooleanQuery": ([], {}, {}),
+    "L/search/SynonymQuery$Builder": (
+        [f"({_STRING})V"],
+        {
+            "addTerm": "(LL/index/Term;F)LL/search/SynonymQuery$Builder;",
+            "build": "()LL/search/SynonymQuery;",
+        },
+        {},
+    ),
+    "L/search/SynonymQuery": ([], {}, {}),
+    "L/search/MultiPhraseQuery$Builder": (
+        ["()V"],
+        {
+            "add": "([LL/index/Term;I)LL/search/MultiPhraseQuery$Builder;",
+            "setSlop": "(I)LL/search/MultiPhraseQuery$Builder;",
+            "build": "()LL/search/MultiPhraseQuery;",
+        },
+        {},
+    ),
+    "L/search/MultiPhraseQuery": ([], {}, {}),
+    "L/search/DoubleValuesSource": ([], {}, {"SCORES": "LL/search/DoubleValuesSource;"}),
+    "L/queries/function/ValueSource": (
+        [],
+        {},
+        {"fromDoubleValuesSource": f"(LL/search/DoubleValuesSource;){_VALUES}"},
+    ),
+    "L/queries/function/valuesource/ConstValueSource": (["(F)V"], {}, {}),
+    "L/queries/function/valuesource/PowFloatFunction": (
+        [f"({_VALUES}{_VALUES})V"],
+        {"asDoubleValuesSource": "()LL/search/DoubleValuesSource;"},
+        {},
+    ),
+    "L/queries/function/FunctionScoreQuery": (
+        [f"({_QUERY}LL/search/DoubleValuesSource;)V"],
+        {},
+        {},
+    ),
     "L/search/SortField$Type": ([], {}, {"STRING_VAL": "LL/search/SortField$Type;"}),
     "L/search/SortField": (
         [f"({_STRING}LL/search/SortField$Type;)V"],
@@ -145,6 +242,7 @@ _DECLARATIONS: dict[str, tuple[list[str], dict[str, str], dict[str, str]]] = {
         {
             "setSimilarity": f"({_SIMILARITY})V",
             "storedFields": "()LL/index/StoredFields;",
+            "count": f"({_QUERY})I",
             "search": f"({_QUERY}ILL/search/Sort;)LL/search/TopFieldDocs;",
         },
         {"setMaxClauseCount": "(I)V"},
@@ -154,16 +252,22 @@ _DECLARATIONS: dict[str, tuple[list[str], dict[str, str], dict[str, str]]] = {
 
 @cache
 def load() -> SimpleNamespace:
-    """The declared classes by their short names ("Field$Store" is `Store`).
+    """The declared classes by their short names: "Field$Store" is `Store`, and the builder of
+    a "BooleanQuery" is `BooleanBuilder`.
 
     With two tools of jnius: `cast` to a subclass, and `find` a class object by name.
     """
     jnius = _jvm.start()
     classes = {
-        path.rpartition("/")[2].rpartition("$")[2]: _declare(jnius, _expand(path), *members)
+        _short_name(path): _declare(jnius, _expand(path), *members)
         for path, members in _DECLARATIONS.items()
     }
     return SimpleNamespace(cast=jnius.cast, find=jnius.find_javaclass, **classes)
+
+
+def _short_name(path: str) -> str:
+    outer, _, inner = path.rpartition("/")[2].rpartition("$")
+    return outer.removesuffix("Query") + inner if outer.endswith("Query") else inner
 
 
 def of_its_own(path: str) -> Any:

@@ -1,0 +1,129 @@
+"""How texts become terms: Lucene's analyzers, made once, and asked directly.
+
+"english" brings word forms together (bus, buses; man, men; colour, color) with a list made from
+WordNet and KStem; "porter" is the paper's (Pyserini's default: Porter stems and stop words);
+"plain" takes words as they are written, but for case and accents; "exact" a whole text as it is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from bisect import bisect_right
+from collections.abc import Collection
+from functools import cache, lru_cache
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+from lexsearch.engines import _classes
+
+_LEXICON = Path(__file__).parent.parent / "lexicon"
+_FORMS = "irregular.txt"
+_ATTRIBUTES = (
+    "org.apache.lucene.analysis.tokenattributes.CharTermAttribute",
+    "org.apache.lucene.analysis.tokenattributes.OffsetAttribute",
+)
+_CHAINS: dict[str, tuple[tuple[str, dict[str, str]], ...]] = {
+    "exact": (("core.KeywordTokenizerFactory", {}),),
+    "plain": (
+        ("standard.StandardTokenizerFactory", {}),
+        ("core.LowerCaseFilterFactory", {}),
+        ("miscellaneous.ASCIIFoldingFilterFactory", {}),
+    ),
+    "english": (
+        ("standard.StandardTokenizerFactory", {}),
+        ("core.LowerCaseFilterFactory", {}),
+        ("en.EnglishPossessiveFilterFactory", {}),
+        ("core.StopFilterFactory", {}),
+        ("miscellaneous.ASCIIFoldingFilterFactory", {}),
+        ("miscellaneous.StemmerOverrideFilterFactory", {"dictionary": _FORMS}),
+        ("en.KStemFilterFactory", {}),
+    ),
+}
+
+
+@cache
+def analyzer(name: str) -> Any:
+    """A Lucene analyzer by name: "english", "porter" or "plain"."""
+    java = _classes.load()
+    if name == "porter":
+        return java.EnglishAnalyzer()
+    builder = java.CustomAnalyzer.builder(java.File(str(_LEXICON)).toPath())
+    for factory, settings in _CHAINS[name]:
+        arguments = java.HashMap()
+        for key, value in settings.items():
+            arguments.put(key, value)
+        kind = java.find(f"org.apache.lucene.analysis.{factory}")
+        if factory.endswith("TokenizerFactory"):
+            builder.withTokenizer(kind, arguments)
+        else:
+            builder.addTokenFilter(kind, arguments)
+    return builder.build()
+
+
+@cache
+def fingerprint() -> str:
+    """Changes whenever the same text would become other terms."""
+    settings = repr(_CHAINS).encode() + (_LEXICON / _FORMS).read_bytes()
+    return hashlib.blake2b(settings, digest_size=8).hexdigest()
+
+
+@cache
+def irregular_forms() -> dict[str, list[str]]:
+    """The word forms on the list, by the term that they become."""
+    forms: dict[str, list[str]] = {}
+    for line in (_LEXICON / _FORMS).read_text("utf-8").splitlines():
+        form, tab, term = line.partition("\t")
+        if tab:
+            forms.setdefault(term, []).append(form)
+    return forms
+
+
+@lru_cache(maxsize=100_000)
+def analyze(name: str, text: str) -> tuple[str, ...]:
+    """The terms that an analyzer makes of a text, in order."""
+    return tuple(term for term, _ in analyze_at(name, text))
+
+
+_stems: dict[tuple[str, str], str] = {}
+_MOST_STEMS = 500_000
+
+
+def stems(name: str, words: Collection[str]) -> dict[str, str]:
+    """For each word the term that an analyzer makes of it; those it leaves out are missing.
+
+    All new words are analysed in one go, and remembered.
+    """
+    new = [word for word in words if (name, word) not in _stems]
+    if new:
+        if len(_stems) > _MOST_STEMS:
+            _stems.clear()
+            new = list(words)
+        beyond = list(accumulate(len(word.encode("utf-16-le")) // 2 + 1 for word in new))
+        _stems.update(((name, word), "") for word in new)
+        for term, start in analyze_at(name, "\n".join(new)):
+            _stems[name, new[bisect_right(beyond, start)]] = term
+    return {word: stem for word in words if (stem := _stems[name, word])}
+
+
+def analyze_at(name: str, text: str) -> list[tuple[str, int]]:
+    """(term, where it starts in the text, in UTF-16 units) in order."""
+    java = _classes.load()
+    stream = analyzer(name).tokenStream("contents", clean(text))
+    try:
+        term, offset = (
+            java.cast(name, stream.addAttribute(java.find(name))) for name in _ATTRIBUTES
+        )
+        stream.reset()
+        terms = []
+        while stream.incrementToken():
+            terms.append((term.toString(), offset.startOffset()))
+        stream.end()
+        return terms
+    finally:
+        stream.close()
+
+
+def clean(text: str) -> str:
+    """Text that survives the way into Java: no lone surrogates, no NUL."""
+    return text.encode("utf-8", "replace").decode().replace("\0", " ")

@@ -1,0 +1,244 @@
+"""Why a picture matched: which words, which crops said them, and where in the picture it is.
+
+Computed from the stored captions, for the hits that are shown.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence, Set
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from lexsearch.crops import boxes
+from lexsearch.documents import words_of
+from lexsearch.engines import Concept, Engine, Stored, Way
+from lexsearch.records import Box, Evidence, Keyword, Passage
+from lexsearch.regions import locate
+
+_APART = 4  # words that may stand between those of a phrase
+_SATURATION = 2.0
+_MOST_KNOWN = 10_000  # concepts whose signs are remembered
+_SEEN = ("caption", "text")  # fields whose words are about a crop
+
+
+class Search(NamedTuple):
+    """A keyword and what was looked for; None in paper mode, where its words are all there is."""
+
+    keyword: Keyword
+    concept: Concept | None
+
+
+@dataclass
+class _Matched:
+    """What was found of one keyword, or of one word of a sentence."""
+
+    keyword: str
+    strength: float = 0.0
+    words: Counter[str] = field(default_factory=Counter)
+    crops: dict[str, float] = field(default_factory=dict)
+
+    def add(self, said: Sequence[str], passage: Passage, weight: float) -> None:
+        self.words.update(said)
+        self.strength += weight
+        if passage.field in _SEEN:
+            self.crops[passage.crop] = max(weight, self.crops.get(passage.crop, 0.0))
+
+    @property
+    def score(self) -> float:
+        return self.strength / (self.strength + _SATURATION)
+
+
+class _Line(NamedTuple):
+    """A passage, its words, and what each is compared as ("" for a stop word)."""
+
+    passage: Passage
+    words: list[str]
+    stems: list[str]
+
+
+class _Phrase(NamedTuple):
+    """Words that stand side by side; "" stands for any word. `telling`: those but ""."""
+
+    words: tuple[str, ...]
+    weight: float
+    field: str
+    apart: int
+    telling: frozenset[str]
+
+
+class _Signs(NamedTuple):
+    """What to look for: terms with their weights, and phrases."""
+
+    words: dict[str, float]
+    phrases: tuple[_Phrase, ...]
+
+
+class Reader:
+    """Reads what is stored of pictures with the eyes of an engine."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._known: dict[tuple[Way, ...], _Signs] = {}
+
+    def said(self, document: Stored) -> dict[str, Counter[str]]:
+        """For each term of the captions, its words, each counted once a caption."""
+        found: dict[str, Counter[str]] = {}
+        for line in self._lines(document):
+            if line.passage.field == "caption":
+                for word, stem in dict(zip(line.words, line.stems, strict=True)).items():
+                    if stem:
+                        found.setdefault(stem, Counter())[word] += 1
+        return found
+
+    def _lines(self, document: Stored, *, paper: bool = False) -> list[_Line]:
+        said = [words_of(passage.text) for passage in document.passages]
+        stems = self._engine.stems({word for line in said for word in line}, paper=paper)
+        return [
+            _Line(passage, line, [stems.get(word, "") for word in line])
+            for passage, line in zip(document.passages, said, strict=True)
+        ]
+
+    def evidence(
+        self, document: Stored, searches: Sequence[Search]
+    ) -> tuple[tuple[Evidence, ...], tuple[str, ...]]:
+        """(evidence, missing keywords) of one document."""
+        lines = self._lines(document)
+        said = {word for line in lines for word in (*line.words, *line.stems)}
+        found, missing = [], []
+        for keyword, concept in searches:
+            assert concept is not None
+            if concept.parts:
+                parts = [
+                    self._match(lines, part.ways, part.ways[0].text, said) for part in concept.parts
+                ]
+                matched = [part for part in parts if part.strength]
+                if len(matched) < concept.least:
+                    missing.append(str(keyword))
+                elif not concept.sentence:
+                    matched = [_joined(str(keyword), matched)]
+                found += matched
+            else:
+                one = self._match(lines, concept.ways, str(keyword), said)
+                if one.strength:
+                    found.append(one)
+                else:
+                    missing.append(str(keyword))
+        return self._told(document, found), tuple(missing)
+
+    def paper(self, document: Stored, searches: Sequence[Search]) -> tuple[Evidence, ...]:
+        """Evidence by Porter stems: any word of a keyword will do."""
+        found = []
+        lines = self._lines(document, paper=True)
+        for keyword, _ in searches:
+            matched = _Matched(str(keyword))
+            wanted = set(self._engine.stems(words_of(keyword.text), paper=True).values())
+            for line in lines:
+                for word, stem in zip(line.words, line.stems, strict=True):
+                    if line.passage.field == "caption" and stem in wanted:
+                        matched.add([word], line.passage, 1.0)
+            if matched.strength:
+                found.append(matched)
+        return self._told(document, found)
+
+    def _match(
+        self, lines: Sequence[_Line], ways: tuple[Way, ...], keyword: str, said: Set[str]
+    ) -> _Matched:
+        """What the passages say of a keyword; `said`: all words and stems in them."""
+        matched = _Matched(keyword)
+        signs = self._signs(ways)
+        phrases = [phrase for phrase in signs.phrases if phrase.telling <= said]
+        for line in lines:
+            field = line.passage.field
+            if field == "caption" and not signs.words.keys().isdisjoint(line.stems):
+                pairs = dict(zip(line.words, line.stems, strict=True)).items()
+                here = {word: signs.words[stem] for word, stem in pairs if stem in signs.words}
+                matched.add(list(here), line.passage, max(here.values()))
+            for phrase in phrases:
+                if phrase.field == field:
+                    compared = line.stems if field == "caption" else line.words
+                    for start, end in _find(compared, phrase):
+                        together = " ".join(line.words[start:end])
+                        matched.add([together], line.passage, phrase.weight)
+            if field == "date":
+                for way in ways:
+                    if way.field == field and line.passage.text.startswith(way.text):
+                        matched.add([line.passage.text], line.passage, way.weight)
+        return matched
+
+    def _signs(self, ways: tuple[Way, ...]) -> _Signs:
+        if ways not in self._known:
+            if len(self._known) > _MOST_KNOWN:
+                self._known.clear()
+            self._known[ways] = self._sort(ways)
+        return self._known[ways]
+
+    def _sort(self, ways: Iterable[Way]) -> _Signs:
+        single: dict[str, float] = {}
+        phrases = []
+        for way in ways:
+            terms = self._engine.terms(way.text) if way.field == "caption" else ()
+            if len(terms) == 1:
+                single[terms[0]] = max(way.weight, single.get(terms[0], 0.0))
+            elif way.field != "date":
+                said = words_of(way.text)
+                if way.field == "caption":
+                    stems = self._engine.stems(said)
+                    said = [stems.get(word, "") for word in said]
+                apart = _APART if way.apart else 0
+                telling = frozenset(word for word in said if word)
+                if telling:
+                    phrases.append(_Phrase(tuple(said), way.weight, way.field, apart, telling))
+        return _Signs(single, tuple(phrases))
+
+    def _told(self, document: Stored, found: Sequence[_Matched]) -> tuple[Evidence, ...]:
+        whole = sum(one.score for one in found) or 1.0
+        return tuple(
+            Evidence(
+                one.keyword,
+                tuple(word for word, _ in one.words.most_common()),
+                tuple(one.crops),
+                one.score / whole,
+                _place(document, one.crops),
+            )
+            for one in found
+        )
+
+
+def _joined(keyword: str, parts: Sequence[_Matched]) -> _Matched:
+    joined = _Matched(keyword)
+    for part in parts:
+        joined.strength += part.strength
+        joined.words.update(part.words)
+        joined.crops.update(part.crops)
+    return joined
+
+
+def _find(said: Sequence[str], phrase: _Phrase) -> Iterator[tuple[int, int]]:
+    """(start, end) of where the words stand side by side, or else, once, near each other."""
+    if not phrase.telling.issubset(said):
+        return
+    wanted, found = phrase.words, False
+    for start in range(len(said) - len(wanted) + 1):
+        if all(want in ("", word) for want, word in zip(wanted, said[start:], strict=False)):
+            yield start, start + len(wanted)
+            found = True
+    if found or not phrase.apart:
+        return
+    for start, word in enumerate(said):
+        window = said[start : start + len(phrase.telling) + phrase.apart]
+        if word in phrase.telling and phrase.telling.issubset(window):
+            yield start, start + 1 + max(window.index(want) for want in phrase.telling)
+            return
+
+
+def _place(document: Stored, crops: dict[str, float]) -> Box | None:
+    if document.size is None:
+        return None
+    known = boxes(*document.size)
+    asked: dict[Box, float] = {}
+    for passage in document.passages:
+        box = passage.box or known.get(passage.crop)
+        if box is not None and passage.field in _SEEN:
+            asked[box] = max(crops.get(passage.crop, 0.0), asked.get(box, 0.0))
+    return locate(asked)

@@ -1,0 +1,112 @@
+"""What else a thing may be called: synonyms, kinds, and the next broader words.
+
+Three layers: kinds.tsv, made from WordNet by bin/make-lexicon; names.toml, by hand, for names
+that people give to things in data sets and shops; and a lexicon.toml of one's own:
+
+    [same]          # words for the same thing, both ways
+    couch = ["chesterfield"]
+    [kinds]         # names of people, places, products; jargon
+    person = ["Anna", "Ben"]
+"""
+
+from __future__ import annotations
+
+import mmap
+import tomllib
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+from lexsearch.errors import LexsearchError
+
+_FOLDER = Path(__file__).parent
+_RELATIONS = {"=": "synonym", "<": "kind", ">": "broader"}
+
+
+class Alternative(NamedTuple):
+    """Another word for a thing.
+
+    relation: "synonym", "kind" (a puppy is a dog) or "broader" (a dog is an animal).
+    weight: from 0 to 1, how likely it is that this thing is meant by it.
+    """
+
+    text: str
+    relation: str
+    weight: float
+
+
+class Lexicon:
+    """Alternatives by word. Words meet when `terms` makes the same of them."""
+
+    def __init__(self, terms: Callable[[str], Sequence[str]], own: Path | None = None) -> None:
+        self._terms = terms
+        self._layers = [_read(_FOLDER / "names.toml")]
+        if own is not None and own.exists():
+            self._layers.append(_read(own))
+        self._own = {
+            self._key(word): alternatives
+            for layer in self._layers
+            for word, alternatives in layer.items()
+        }
+
+    def _key(self, text: str) -> str:
+        return " ".join(self._terms(text))
+
+    def alternatives(self, text: str) -> list[Alternative]:
+        """What else `text` may be called, the likeliest first; one's own words before others."""
+        key = self._key(text)
+        found = {row.text: row for row in self._own.get(key, ())}
+        for row in [*found.values()]:  # a tv monitor is called what a tv is called
+            if row.relation == "synonym":
+                found.update({other.text: other for other in _look_up(self._key(row.text))})
+        for row in _look_up(key):
+            found.setdefault(row.text, row)
+        return list(found.values())
+
+
+def _read(file: Path) -> dict[str, list[Alternative]]:
+    try:
+        stored = tomllib.loads(file.read_text("utf-8"))
+        rows: dict[str, list[Alternative]] = {}
+        for word, others in stored.get("same", {}).items():
+            group = [word, *others]
+            for one in group:
+                same = [Alternative(other, "synonym", 1.0) for other in group if other != one]
+                rows.setdefault(one, []).extend(same)
+        for word, others in stored.get("kinds", {}).items():
+            rows.setdefault(word, []).extend(Alternative(other, "kind", 1.0) for other in others)
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise LexsearchError(
+            f'{file} is not a lexicon ({error}); it looks like: [same]\\ncouch = ["sofa"]'
+        ) from error
+    return rows
+
+
+def _look_up(key: str) -> list[Alternative]:
+    """The alternatives in kinds.tsv, found by bisection: its lines are in order of bytes."""
+    data, wanted = _open_kinds(), key.encode()
+    low, high = 0, len(data)
+    while low < high:
+        start = data.rfind(b"\n", 0, (low + high) // 2) + 1
+        end = data.find(b"\n", start)
+        word, _, rest = data[start:end].partition(b"\t")
+        if word == wanted:
+            return list(_parse(rest.decode()))
+        if word < wanted:
+            low = end + 1
+        else:
+            high = start
+    return []
+
+
+def _parse(line: str) -> Iterator[Alternative]:
+    for entry in line.split("\t"):
+        weight, _, word = entry[1:].partition(" ")
+        yield Alternative(word, _RELATIONS[entry[0]], int(weight) / 100)
+
+
+@cache
+def _open_kinds() -> mmap.mmap:
+    with open(_FOLDER / "kinds.tsv", "rb") as file:
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)

@@ -1,0 +1,319 @@
+"""From a query to what an engine is asked for, and from what it found to results.
+
+Each keyword becomes a concept: its words, what else the thing is called (lexsearch.lexicon) and,
+where all documents are ranked, the words that go with it in this index. docs/how-it-ranks.md
+has the formulas.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Literal, NamedTuple
+
+from lexsearch.documents import words_of
+from lexsearch.engines import Concept, Engine, Scored, Stored, Wanted, Way
+from lexsearch.evidence import Reader, Search
+from lexsearch.lexicon import Lexicon
+from lexsearch.records import Evidence, Keyword, Query, Suggestion, Unknown
+
+Match = Literal["best", "all", "any"]
+MATCHES: tuple[Match, ...] = ("best", "all", "any")
+MODES = ("best", "paper")
+
+_BESIDE = {"text": 0.5, "about": 0.5, "name": 0.3}  # weights of what is not a caption
+_JOINED = 0.95  # taillight for tail light
+_HEAD, _PART = 0.1, 0.01  # hints for a keyword of several words: its last word, the others
+_LEAST_EXCLUDED = 0.25  # other words exclude only if they are this likely to mean it
+_LONGEST_KEYWORD = 2  # words; more are a sentence, unless the lexicon knows them together
+_MOST_NAMES = 50  # other names of each word of a sentence
+_FEEDBACK = 30  # best pictures whose words tell what goes with a keyword
+_LEAST_FEEDBACK = 3  # of them must share a word
+_RELATED, _RELATED_WORDS = 0.3, 30
+_LIKE_WORDS, _LIKE, _UNLIKE = 20, 0.3, 0.5  # share of its words that another picture must have
+_NEAREST = 5
+
+
+class Found(NamedTuple):
+    """What a search found: documents, best first, how many match, and why they do.
+
+    evidence, missing: for each of the documents; empty when not asked for.
+    """
+
+    documents: list[Scored]
+    total: int
+    unknown: tuple[Unknown, ...] = ()
+    stored: list[Stored] = []
+    evidence: list[tuple[Evidence, ...]] = []
+    missing: list[tuple[str, ...]] = []
+
+
+class Searcher:
+    """Answers queries with an engine and a lexicon."""
+
+    def __init__(self, engine: Engine, lexicon: Lexicon) -> None:
+        self._engine = engine
+        self._lexicon = lexicon
+        self._reader = Reader(engine)
+        self._learned_at = 0
+        self._concepts: dict[Keyword, Concept] = {}
+        self._related: dict[Concept, Concept] = {}
+
+    def search(self, query: Query, k: int, mode: str, match: Match, *, words: bool) -> Found:
+        """The k best documents; see `Index.search`. words: with evidence."""
+        if mode == "paper":
+            return self._paper(query, k, words)
+        self._forget()
+        positive = [keyword for keyword in query.keywords if keyword.sign != "-"]
+        concepts = {keyword: self.concept(keyword) for keyword in positive}
+        wanted = Wanted(
+            tuple(concepts.values()),
+            tuple(
+                concept
+                for keyword, concept in concepts.items()
+                if keyword.sign == "+" or match == "all"
+            ),
+            tuple(self._excluded(word) for word in query.keywords if word.sign == "-"),
+        )
+        ranked = wanted
+        if match == "any":
+            related = tuple(self._with_related(concept) for concept in wanted.concepts)
+            ranked = wanted._replace(concepts=related, everything=True)
+        documents = self._engine.search(ranked, k)
+        total = self._engine.count(wanted) if len(documents) == k else len(documents)
+        if match == "any":
+            total = self._engine.count(wanted)
+        searches = [Search(keyword, concept) for keyword, concept in concepts.items()]
+        if not words:
+            return Found(documents, total)
+        stored = self._engine.stored([scored.doc_id for scored in documents])
+        found = [self._reader.evidence(document, searches) for document in stored]
+        unseen = [
+            keyword
+            for keyword in positive
+            if all(str(keyword) in missing for _, missing in found)
+            and not self._engine.count(Wanted((concepts[keyword],)))
+        ]
+        return Found(
+            documents,
+            total,
+            tuple(Unknown(str(keyword), self._nearest(keyword)) for keyword in unseen),
+            stored,
+            [evidence for evidence, _ in found],
+            [missing for _, missing in found],
+        )
+
+    def _paper(self, query: Query, k: int, words: bool) -> Found:
+        documents = self._engine.bm25(query.text, k)
+        if not words:
+            return Found(documents, len(documents))
+        stored = self._engine.stored([scored.doc_id for scored in documents])
+        searches = [Search(keyword, None) for keyword in query.keywords]
+        evidence = [self._reader.paper(document, searches) for document in stored]
+        return Found(documents, len(documents), (), stored, evidence, [()] * len(documents))
+
+    def _forget(self) -> None:
+        """Drop what was learned from the index before it changed."""
+        if self._learned_at != (state := self._engine.state()):
+            self._learned_at = state
+            self._concepts.clear()
+            self._related.clear()
+
+    def count(self) -> int:
+        """How many documents can be found."""
+        return self._engine.count()
+
+    # From keywords to concepts
+
+    def concept(self, keyword: Keyword) -> Concept:
+        """What is looked for when somebody asks for a keyword."""
+        if keyword not in self._concepts:
+            self._concepts[keyword] = self._concept(keyword)
+        return self._concepts[keyword]
+
+    def _concept(self, keyword: Keyword) -> Concept:
+        if keyword.field == "like":
+            return self._like(keyword.text, _LIKE)
+        if keyword.field:
+            text = keyword.text.casefold() if keyword.field == "date" else keyword.text
+            return Concept((Way(text, 1.0, keyword.field),))
+        if self.is_sentence(keyword):
+            return self._sentence(keyword)
+        beside = tuple(Way(keyword.text, weight, field) for field, weight in _BESIDE.items())
+        if keyword.quoted:
+            return Concept((Way(keyword.text), *beside))
+        return self._thing(keyword.text, beside)
+
+    def _thing(self, text: str, beside: tuple[Way, ...]) -> Concept:
+        words = text.split()
+        ways = [Way(text, apart=len(words) > 1)]
+        hints = []
+        if len(words) == 2:
+            ways.append(Way("".join(words), _JOINED))
+        for other in self._lexicon.alternatives(text):
+            if other.relation == "broader":
+                hints.append(Way(other.text, other.weight))
+            else:
+                ways.append(Way(other.text, other.weight))
+        if len(words) > 1:
+            hints.append(Way(words[-1], _HEAD))
+            hints += [Way(word, _PART) for word in words[:-1]]
+        concept = Concept((*ways, *beside), tuple(hints))
+        if len(words) > 1 and not self._engine.count(Wanted((concept,))):
+            # Nobody says the words together: then pictures that have all of them must do.
+            parts = tuple(Concept((Way(word),)) for word in self._telling(text))
+            return Concept(hints=tuple(hints), parts=parts, least=len(parts))
+        return concept
+
+    def is_sentence(self, keyword: Keyword) -> bool:
+        """Whether it is rather told than named."""
+        if keyword.quoted or keyword.field:
+            return False
+        words, terms = keyword.text.split(), self._engine.terms(keyword.text)
+        if len(words) <= _LONGEST_KEYWORD and len(terms) == len(words):
+            return False
+        return len(terms) > 1 and not self._lexicon.alternatives(keyword.text)
+
+    def _sentence(self, keyword: Keyword) -> Concept:
+        """Each telling word, by all its names; a match has about half of them."""
+        parts = []
+        for word in self._telling(keyword.text):
+            ways = [Way(word)]
+            for other in self._lexicon.alternatives(word)[:_MOST_NAMES]:
+                if other.relation != "broader":
+                    ways.append(Way(other.text, other.weight))
+            parts.append(Concept(tuple(ways)))
+        least = max(1, len(parts) // 2)
+        return Concept(parts=tuple(parts), least=least, sentence=keyword.text)
+
+    def _telling(self, text: str) -> list[str]:
+        """The words of a sentence that are more than its grammar, each once."""
+        words = list(dict.fromkeys(words_of(text)))
+        stems = self._engine.stems(words)
+        return list({stems[word]: word for word in words if word in stems}.values())
+
+    def _excluded(self, keyword: Keyword) -> Concept:
+        concept = self.concept(keyword)
+        if keyword.field == "like":
+            return self._like(keyword.text, _UNLIKE)
+        ways = tuple(
+            way._replace(apart=False)
+            for way in concept.ways
+            if way.field in ("caption", keyword.field, "about") and way.weight >= _LEAST_EXCLUDED
+        )
+        return concept._replace(ways=ways, hints=())
+
+    # What goes with what, learned from the index's own captions
+
+    def _like(self, doc_id: str, share: float) -> Concept:
+        """Pictures that share the words that tell this one from others."""
+        words = self._typical(self._engine.stored([doc_id]), [1.0])[:_LIKE_WORDS]
+        parts = tuple(Concept((Way(word),)) for word, _ in words)
+        return Concept(parts=parts, least=max(1, math.ceil(share * len(parts))))
+
+    def _with_related(self, concept: Concept) -> Concept:
+        """With the words that its best pictures share, as in pseudo-relevance feedback."""
+        if concept.parts:
+            return concept
+        if concept not in self._related:
+            self._related[concept] = self._learn(concept)
+        return self._related[concept]
+
+    def _learn(self, concept: Concept) -> Concept:
+        best = self._engine.search(Wanted((concept,)), _FEEDBACK)
+        if not best:
+            return concept
+        stored = self._engine.stored([scored.doc_id for scored in best])
+        weights = [scored.score % 1 for scored in best]
+        words = self._typical(stored, weights)[:_RELATED_WORDS]
+        whole = sum(value for _, value in words) or 1.0
+        hints = tuple(Way(word, _RELATED * value / whole) for word, value in words)
+        return concept._replace(hints=concept.hints + hints)
+
+    def _typical(
+        self, stored: Sequence[Stored], weights: Sequence[float]
+    ) -> list[tuple[str, float]]:
+        """(word, value) of words that these documents have more often than others, best first.
+
+        The value is p log(p / q), where p is how much these documents say a term and q how much
+        all do (Kullback-Leibler); each term is given as its commonest word.
+        """
+        said: defaultdict[str, float] = defaultdict(float)
+        having: Counter[str] = Counter()
+        forms: dict[str, Counter[str]] = {}
+        whole = sum(weights) or 1.0
+        for document, weight in zip(stored, weights, strict=True):
+            for term, said_as in self._reader.said(document).items():
+                count = said_as.total()
+                said[term] += weight / whole * count / (count + 1)
+                having[term] += 1
+                forms.setdefault(term, Counter()).update(said_as)
+        least = min(_LEAST_FEEDBACK, len(stored))
+        terms = [term for term, count in having.items() if count >= least]
+        everywhere = self._engine.frequencies(terms)
+        documents = self._engine.count() or 1
+        values = []
+        for term in terms:
+            p = said[term]
+            q = p / having[term] * len(stored) * everywhere[term] / documents
+            if p > q > 0:
+                values.append((forms[term].most_common(1)[0][0], p * math.log(p / q)))
+        return sorted(values, key=lambda value: (-value[1], value[0]))
+
+    # Words that might help
+
+    def _nearest(self, keyword: Keyword) -> tuple[Suggestion, ...]:
+        """Words that the index knows: other names, words written alike, parts of it."""
+        if keyword.field:
+            return ()
+        said = words_of(keyword.text)
+        near = [other.text for other in self._lexicon.alternatives(keyword.text)]
+        near += [term for word in said for term in self._engine.similar(word)]
+        if len(said) > 1:
+            near += said
+        return self._counted(near)[:_NEAREST]
+
+    def _counted(self, words: Iterable[str]) -> tuple[Suggestion, ...]:
+        """Those of the words that captions have, with how many pictures, each term once."""
+        stems = self._engine.stems(list(dict.fromkeys(words)))
+        counts = self._engine.frequencies(stems.values())
+        known: dict[str, str] = {}
+        for word, stem in stems.items():
+            if counts[stem]:
+                known.setdefault(stem, word)
+        return tuple(Suggestion(word, counts[stem]) for stem, word in known.items())
+
+    def suggest(self, query: Query, n: int, k: int) -> list[Suggestion]:
+        """Next keywords: words that split the k best pictures best, never one already used."""
+        found = self.search(query, k, "best", "best", words=False)
+        stored = self._engine.stored([scored.doc_id for scored in found.documents])
+        having: Counter[str] = Counter()
+        forms: dict[str, Counter[str]] = {}
+        for document in stored:
+            for term, said_as in self._reader.said(document).items():
+                having[term] += 1
+                forms.setdefault(term, Counter()).update(said_as)
+        used = self._used(query)
+        documents = self._engine.count() or 1
+        everywhere = self._engine.frequencies(having)
+        values = []
+        for term, count in having.items():
+            share = count / len(stored)
+            if term in used or count < 2 or share > 0.9 or not term.isalpha() or len(term) < 3:
+                continue
+            split = -share * math.log(share) - (1 - share) * math.log(1 - share)
+            lift = math.log(1 + share * documents / (everywhere[term] or 1))
+            values.append((split * lift, forms[term].most_common(1)[0][0], count))
+        values.sort(key=lambda value: (-value[0], value[1]))
+        return [Suggestion(word, count) for _, word, count in values[:n]]
+
+    def _used(self, query: Query) -> set[str]:
+        used: set[str] = set()
+        for keyword in query.keywords:
+            if keyword.field not in ("like", "date"):
+                concept = self.concept(keyword)
+                for one in (concept, *concept.parts):
+                    for text in [keyword.text, *(way.text for way in one.ways)]:
+                        used.update(self._engine.terms(text))
+        return used
