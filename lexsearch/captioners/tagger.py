@@ -76,7 +76,7 @@ class Tagger(Captioner):
             self._reader = Reader() if Reader.is_installed() else None
             self._classifier = Classifier()
 
-    def caption(self, views: Sequence[View]) -> list[list[Words]]:
+    def caption(self, views: Sequence[View]) -> list[list[Words] | CaptionerError]:
         """A caption of each view that shows something, and the text that is read in a whole."""
         self.load()
         assert self._classifier is not None
@@ -85,7 +85,7 @@ class Tagger(Captioner):
             things = [self._detect(view) for view in views]
         except Exception as error:
             raise CaptionerError(f"the tagger failed ({type(error).__name__}: {error})") from error
-        words = []
+        words: list[list[Words] | CaptionerError] = []
         for view, found, name in zip(views, things, names, strict=True):
             caption = "; ".join(filter(None, (_count(found), _with_kinds(name))))
             both = Words(caption), Words(", ".join(self._read(view)), "text")
