@@ -24,7 +24,7 @@ from lexsearch.captioners._prompts import FOLLOW_UP, PROMPTS, clean
 from lexsearch.captioners._weights import Weights, choose_precision, find_weights, is_cached
 from lexsearch.captioners.mllm import Mllm
 from lexsearch.errors import CaptionerError, CaptionerUnavailable
-from lexsearch.records import WHOLE, Box, Crop, CaptionerKey
+from lexsearch.records import WHOLE, Box, CaptionerKey, Crop
 
 SIZES = [(56, 40), (30, 56), (56, 56), (20, 12), (56, 1), (1, 56), (1, 1)]
 
@@ -50,9 +50,7 @@ def tiny(model: Path) -> Iterator[Callable[..., Mllm]]:
     made: list[Mllm] = []
 
     def make(**options: object) -> Mllm:
-        captioner = open_captioner(
-            "mllm", **{"model": str(model), "max_new_tokens": 10, **options}
-        )
+        captioner = open_captioner("mllm", **{"model": str(model), "max_new_tokens": 10, **options})
         assert isinstance(captioner, Mllm)
         made.append(captioner)
         return captioner

@@ -7,6 +7,7 @@ stores or engines; whoever calls it decodes ahead on threads, batches and keeps 
 from __future__ import annotations
 
 import importlib
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -91,16 +92,38 @@ _CAPTIONERS = {
 
 
 def open_captioner(name: str = "auto", **options: object) -> Captioner:
-    """A captioner by name: "auto" or "tagger".
+    """A captioner by name: "tagger", "mllm", "server", or "auto".
 
-    Raises CaptionerError when the name is unknown or what it needs is not installed.
+    "auto" is mllm where its default model has been fetched and there is a GPU to run it on, and
+    else the tagger: nothing is downloaded, and no server is looked for, unasked.
+    options: those of the captioner's class.
+    Raises CaptionerError when the name is unknown, an option is not one of that captioner's, or
+    what it needs is not there.
     """
     if name == "auto":
-        name = "tagger"
+        name = _automatic()
     if name not in _CAPTIONERS:
         raise CaptionerError(
             f"there is no captioner {name!r}; choose one of: auto, {', '.join(_CAPTIONERS)}"
         )
     module, _, attribute = _CAPTIONERS[name].partition(":")
-    captioner: Captioner = getattr(importlib.import_module(module), attribute)(**options)
+    kind = getattr(importlib.import_module(module), attribute)
+    foreign = options.keys() - inspect.signature(kind).parameters.keys()
+    if foreign:
+        raise CaptionerError(
+            f"the captioner {name!r} has no option {', '.join(sorted(foreign))}; "
+            "choose the captioner that it is for, mllm or server"
+        )
+    captioner: Captioner = kind(**options)
     return captioner
+
+
+def _automatic() -> str:
+    from lexsearch.captioners._weights import is_cached
+    from lexsearch.captioners.mllm import DEFAULT_MODEL
+
+    if not is_cached(DEFAULT_MODEL):
+        return "tagger"
+    import torch
+
+    return "mllm" if torch.cuda.is_available() else "tagger"

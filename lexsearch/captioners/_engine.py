@@ -131,9 +131,7 @@ class Engine:
             filled += [batch[-1]] * (self.batch_size - len(batch))
         inputs = collate(torch, filled, self._settings.pad_token_id)
         inputs = {
-            name: tensor.to(
-                self.device, self.model.dtype if tensor.is_floating_point() else None
-            )
+            name: tensor.to(self.device, self.model.dtype if tensor.is_floating_point() else None)
             for name, tensor in inputs.items()
         }
         asked = inputs["input_ids"].shape[1]
