@@ -15,7 +15,7 @@ from fakes import picture
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
-from tiny_llava import SIDE, save_tiny_llava
+from random_llava import SIDE, save_tiny_llava
 
 import lexsearch
 from lexsearch.captioners import View, open_captioner

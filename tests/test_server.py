@@ -27,7 +27,7 @@ from fakes import numbered_pictures, picture
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
-from tiny_llava import save_tiny_llava
+from random_llava import save_tiny_llava
 
 from lexsearch.captioners import View, _chat, open_captioner
 from lexsearch.captioners._framing import FILL

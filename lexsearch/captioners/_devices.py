@@ -12,7 +12,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
-from lexsearch.captioners._engine import Engine, Inputs, Plan
+from lexsearch.captioners._engine import Engine, Inputs, Plan, load_engine
 from lexsearch.errors import CaptionerError, CaptionerUnavailable
 
 _engine: Engine | None = None  # of this process, where it is one of a device
@@ -69,7 +69,7 @@ class Devices:
 
 def _load(plan: Plan, device: str, probe: Inputs) -> int:
     global _engine
-    _engine = Engine(plan, device, _unpacked(probe))
+    _engine = load_engine(plan, device, _unpacked(probe))
     return _engine.batch_size
 
 

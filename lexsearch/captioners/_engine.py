@@ -50,29 +50,34 @@ class Plan(NamedTuple):
 class Engine:
     """A loaded model. batch_size: how many views it does at once; shrinks when memory is short.
 
-    probe: the inputs of a typical view, by which the memory that a view takes is estimated.
-    Raises CaptionerError when the model does not load.
+    probe: the inputs of a typical view, by which the memory that a view takes is estimated,
+    where no batch size is given.
     """
 
-    def __init__(self, plan: Plan, device: str, probe: Inputs) -> None:
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: Any,
+        max_new_tokens: int,
+        probe: Inputs,
+        batch_size: int | None = None,
+    ) -> None:
         import torch
-        from transformers import AutoTokenizer
 
         self._torch = torch
-        self.device = torch.device(device)
-        with quiet():
-            self._tokenizer = AutoTokenizer.from_pretrained(plan.folder, local_files_only=True)
-            self.model = load_model(plan.folder, plan.precision, device)
-        self._settings = _greedy(self.model, self._tokenizer, plan.max_new_tokens)
+        self.model = model
+        self.device = model.device
+        self.settings = _greedy(model, tokenizer, max_new_tokens)
         self.static = self.device.type == "cuda" and bool(
-            getattr(self.model, "_can_compile_fullgraph", False)
+            getattr(model, "_can_compile_fullgraph", False)
         )
-        self._may_compile = self.static and getattr(self.model, "hf_quantizer", None) is None
-        self._compiled = False
+        self.compiled = False
+        self._tokenizer = tokenizer
+        self._may_compile = self.static and getattr(model, "hf_quantizer", None) is None
         self._batches = 0
         self._cache: Any = None
         self._cache_shape = (0, 0)
-        self.batch_size = plan.batch_size or self._find_batch_size(probe)
+        self.batch_size = batch_size or self._find_batch_size(probe)
 
     def ask(self, inputs: Sequence[Inputs]) -> list[str | CaptionerError]:
         """An answer to each, in order, or the error where memory is too short for that one alone.
@@ -111,9 +116,9 @@ class Engine:
             return self._generate(batch)
         except Exception as error:
             if not _is_memory(self._torch, error):
-                if self._compiled and not str(error).startswith("CUDA error"):
+                if self.compiled and not str(error).startswith("CUDA error"):
                     log.warning("compiling failed (%s); going on without", _line(error))
-                    self._compiled = self._may_compile = False
+                    self.compiled = self._may_compile = False
                     return self._try(batch)
                 raise _translated(error) from error
         # Out here, since the exception's frames hold on to the tensors that did not fit.
@@ -125,11 +130,11 @@ class Engine:
 
     def _generate(self, batch: Sequence[Inputs]) -> list[str]:
         torch = self._torch
-        self._compiled = self._may_compile and self._batches >= _COMPILE_AFTER
+        self.compiled = self._may_compile and self._batches >= _COMPILE_AFTER
         filled = list(batch)
-        if self._compiled:  # it is compiled for one size, so the last batch is filled up
+        if self.compiled:  # it is compiled for one size, so the last batch is filled up
             filled += [batch[-1]] * (self.batch_size - len(batch))
-        inputs = collate(torch, filled, self._settings.pad_token_id)
+        inputs = collate(torch, filled, self.settings.pad_token_id)
         inputs = {
             name: tensor.to(self.device, self.model.dtype if tensor.is_floating_point() else None)
             for name, tensor in inputs.items()
@@ -138,11 +143,11 @@ class Engine:
         more: dict[str, Any] = {}
         if self.static:
             more["past_key_values"] = self._static_cache(
-                len(filled), asked + self._settings.max_new_tokens
+                len(filled), asked + self.settings.max_new_tokens
             )
-        self._settings.disable_compile = not self._compiled
+        self.settings.disable_compile = not self.compiled
         with quiet():
-            output = self.model.generate(**inputs, **more, generation_config=self._settings)
+            output = self.model.generate(**inputs, **more, generation_config=self.settings)
         self._batches += 1
         if not self.model.config.is_encoder_decoder:
             output = output[:, asked:]
@@ -171,9 +176,24 @@ class Engine:
         if self.device.type != "cuda":
             return _AT_ONCE_ON_CPU
         free, _ = self._torch.cuda.mem_get_info(self.device)
-        tokens = _length(probe) + self._settings.max_new_tokens
+        tokens = _length(probe) + self.settings.max_new_tokens
         count = int(0.8 * free / view_bytes(self.model.config, tokens))
         return max(1, min(_MOST_AT_ONCE, count if count < 8 else count // 8 * 8))
+
+
+def load_engine(plan: Plan, device: str, probe: Inputs) -> Engine:
+    """The model that is planned, on a device. Raises CaptionerError when it does not load."""
+    from transformers import AutoTokenizer
+
+    with quiet():
+        model = load_model(plan.folder, plan.precision, device)
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(plan.folder, local_files_only=True)
+        except Exception as error:
+            raise CaptionerError(
+                f"the tokenizer in {plan.folder} does not load: {_line(error)}"
+            ) from error
+    return Engine(model, tokenizer, plan.max_new_tokens, probe, plan.batch_size)
 
 
 def load_model(folder: Path, precision: str, device: str) -> Any:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lexsearch.captioners import Captioner, View, Words
 from lexsearch.captioners._devices import Devices
-from lexsearch.captioners._engine import Engine, Inputs, Plan, quiet
+from lexsearch.captioners._engine import Engine, Inputs, Plan, load_engine, quiet
 from lexsearch.captioners._framing import FILL, check_framing, frame
 from lexsearch.captioners._prompts import MAX_NEW_TOKENS, questions, resolve_prompt
 from lexsearch.captioners._weights import PRECISIONS, choose_precision, find_weights
@@ -109,7 +109,7 @@ class Mllm(Captioner):
         if len(self._devices) > 1:
             self._engine = Devices(self._plan, self._devices, probe)
         else:
-            self._engine = Engine(self._plan, self._devices[0], probe)
+            self._engine = load_engine(self._plan, self._devices[0], probe)
         self._take_over_batch_size()
 
     def prepare(self, view: View) -> View:
