@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 import pytest
 from conftest import Run
 from fakes import numbered_pictures, picture
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from random_llava import save_tiny_llava
@@ -257,6 +257,7 @@ class TestRequests:
         assert (request["model"], request["max_tokens"]) == ("namer", 99)
         assert request["temperature"] == 0
 
+    @settings(max_examples=25)
     @given(st.integers(1, 448), st.integers(1, 448))
     def test_send_small_squares(self, width: int, height: int) -> None:
         captioner = Server("http://localhost/v1", "m")
@@ -475,6 +476,11 @@ class TestCommand:
             for row in pq.read_table(file).to_pylist()
         ]
         assert 0 < failed[True] == 12 - len(rows)
+        endpoint.poison = {}
+        other = ["--url", endpoint.url, "--crops", "none", "--prompt", "tags", "--json"]
+        ended = lexsearch_command(*command, *other)
+        assert json.loads(ended.stdout)["captioned"] == 12
+        assert "with another prompt; this one describes everything anew" in ended.stderr
 
     def test_a_server_that_dies_ends_the_run_and_the_next_goes_on(
         self, endpoint, photos: Path, tmp_path: Path, lexsearch_command: Run

@@ -166,7 +166,7 @@ def _introduce(captioner: Captioner, before: CaptionerKey | None) -> None:
         say(
             f"           so far it was {before.name} ({before.version})"
             f"{' with another prompt' if before[:2] == captioner.key[:2] else ''}; "
-            "this one describes them anew, and what was said is kept"
+            "this one describes everything anew, and what was said is kept"
         )
 
 
