@@ -227,10 +227,11 @@ class TestPixels:
 
 
 class TestMemory:
-    def starve(self, captioner: Mllm, most: int) -> list[int]:
+    def starve(self, captioner: Mllm, most: int, error: Exception | None = None) -> list[int]:
         """Let the model run out of memory with more than `most` views; the batches it gets."""
         import torch
 
+        error = error or torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
         captioner.load()
         engine = captioner._engine
         generate, sizes = engine.model.generate, []
@@ -238,7 +239,7 @@ class TestMemory:
         def failing(**inputs):
             sizes.append(len(inputs["input_ids"]))
             if sizes[-1] > most:
-                raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+                raise error
             return generate(**inputs)
 
         engine.model.generate = failing
@@ -252,6 +253,20 @@ class TestMemory:
         assert sizes == [7, 3, 1, 1, 1, 1, 1, 1, 1]
         assert captioner.batch_size == 1, "whoever fills batches is told"
         assert "out of memory with 7 views at once; going on with 3" in caplog.text
+
+    @pytest.mark.parametrize(
+        "words",
+        [
+            "[enforce fail] DefaultCPUAllocator: not enough memory: you tried to allocate 9 bytes",
+            "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+            "CUDA error: out of memory",
+        ],
+    )
+    def test_memory_that_ran_out_by_another_name(self, tiny, words: str) -> None:
+        captioner = tiny(batch_size=4)
+        sizes = self.starve(captioner, 2, RuntimeError(words))
+        assert texts(captioner, views()[:3])
+        assert sizes == [3, 1, 1, 1]
 
     def test_a_view_that_does_not_fit_at_all_fails_alone(self, tiny) -> None:
         captioner = tiny(batch_size=2)
@@ -324,6 +339,13 @@ class TestPrecision:
         found = find_weights(str(model))
         assert found.parameters == sum(weights.numel() for weights in loaded.values())
         assert found.linear == linear
+
+    def test_attention_is_the_quick_one(self, tiny) -> None:
+        captioner = tiny()
+        captioner.load()
+        config = captioner._engine.model.config
+        assert config.text_config._attn_implementation == "sdpa"
+        assert config.vision_config._attn_implementation == "sdpa"
 
     def test_bf16(self, tiny) -> None:
         import torch

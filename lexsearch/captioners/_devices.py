@@ -7,6 +7,8 @@ to the processes in equal shares, a batch each, and the answers come back in ord
 from __future__ import annotations
 
 import multiprocessing
+import signal
+import warnings
 from collections.abc import Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -24,7 +26,9 @@ class Devices:
     def __init__(self, plan: Plan, devices: Sequence[str], probe: Inputs) -> None:
         # A process that was forked could not use CUDA.
         context = multiprocessing.get_context("spawn")
-        self._pools = [ProcessPoolExecutor(1, mp_context=context) for _ in devices]
+        self._pools = [
+            ProcessPoolExecutor(1, mp_context=context, initializer=_begin) for _ in devices
+        ]
         try:
             loading = [
                 pool.submit(_load, plan, device, _packed(probe))
@@ -65,6 +69,12 @@ class Devices:
                 "the process of a GPU died, perhaps for want of main memory; what is described "
                 "so far is kept: run it again"
             ) from error
+
+
+def _begin() -> None:
+    """Ctrl-C is for the process that has this one: this one is ended by it in order."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    warnings.simplefilter("ignore")
 
 
 def _load(plan: Plan, device: str, probe: Inputs) -> int:

@@ -35,6 +35,8 @@ _MOST_AT_ONCE = 128
 _AT_ONCE_ON_CPU = 4
 _LENGTH_STEP = 128  # a static cache is a multiple of this long, so that it fits the next batch too
 
+_MEMORY_WORDS = ("not enough memory", "out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
+
 log = logging.getLogger("lexsearch")
 
 
@@ -204,9 +206,8 @@ def load_model(folder: Path, precision: str, device: str) -> Any:
     options: dict[str, Any] = {
         "dtype": torch.float32 if precision == "fp32" else torch.bfloat16,
         "device_map": {"": device},
-        "attn_implementation": "sdpa",
         "local_files_only": True,
-    }
+    }  # attention is torch's (sdpa) by default, where the model allows it
     try:
         if precision in ("int8", "nf4"):
             options["quantization_config"] = quantization(folder, precision)
@@ -342,9 +343,9 @@ def _kind(inputs: Inputs) -> tuple[Any, ...]:
 
 
 def _is_memory(torch: Any, error: BaseException) -> bool:
-    """Whether it says that memory ran out; on a CPU torch says so in words alone."""
+    """Whether it says that memory ran out: on a CPU, in cuBLAS and in a graph by words alone."""
     return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or (
-        isinstance(error, RuntimeError) and "not enough memory" in str(error)
+        isinstance(error, RuntimeError) and any(words in str(error) for words in _MEMORY_WORDS)
     )
 
 
