@@ -91,7 +91,50 @@ def save_tiny_llava(folder: Path, seed: int = 1) -> Path:
     from transformers import LlavaForConditionalGeneration
 
     torch.manual_seed(seed)
-    model = LlavaForConditionalGeneration(tiny_config())
+    return _save(LlavaForConditionalGeneration(tiny_config()), tiny_processor(), folder)
+
+
+def save_tiny_llava_next(folder: Path) -> Path:
+    """Make and save a LLaVA-NeXT, which looks at more or fewer squares by a view's shape."""
+    import torch
+    from transformers import (
+        LlavaNextConfig,
+        LlavaNextForConditionalGeneration,
+        LlavaNextProcessor,
+    )
+    from transformers.models.llava_next.image_processing_pil_llava_next import (
+        LlavaNextImageProcessorPil,
+    )
+
+    shapes = [[SIDE, 2 * SIDE], [2 * SIDE, SIDE], [2 * SIDE, 2 * SIDE]]
+    plain, config = tiny_processor(), tiny_config()
+    processor = LlavaNextProcessor(
+        LlavaNextImageProcessorPil(
+            size={"shortest_edge": SIDE},
+            crop_size={"height": SIDE, "width": SIDE},
+            image_grid_pinpoints=shapes,
+        ),
+        plain.tokenizer,
+        patch_size=_PATCH,
+        vision_feature_select_strategy="default",
+        chat_template=plain.chat_template,
+        num_additional_image_tokens=1,
+    )
+    torch.manual_seed(1)
+    model = LlavaNextForConditionalGeneration(
+        LlavaNextConfig(
+            vision_config=config.vision_config.to_dict(),
+            text_config=config.text_config.to_dict(),
+            image_token_index=config.image_token_id,
+            image_grid_pinpoints=shapes,
+        )
+    )
+    return _save(model, processor, folder)
+
+
+def _save(model: Any, processor: Any, folder: Path) -> Path:
+    import torch
+
     with torch.no_grad():  # as drawn, weights are so small that every picture looks the same
         for weights in model.parameters():
             if weights.dim() > 1:
@@ -99,7 +142,7 @@ def save_tiny_llava(folder: Path, seed: int = 1) -> Path:
     model.generation_config.eos_token_id = 2
     model.generation_config.pad_token_id = 3
     model.save_pretrained(folder)
-    tiny_processor().save_pretrained(folder)
+    processor.save_pretrained(folder)
     return folder
 
 

@@ -15,7 +15,7 @@ from fakes import picture
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
-from random_llava import SIDE, save_tiny_llava
+from random_llava import SIDE, save_tiny_llava, save_tiny_llava_next
 
 import lexsearch
 from lexsearch.captioners import View, open_captioner
@@ -146,6 +146,18 @@ class TestCaptions:
 
     def test_another_prompt_says_other_things(self, tiny) -> None:
         assert texts(tiny(prompt="tags"), views()) != texts(tiny(), views())
+
+
+class TestOtherModels:
+    @pytest.mark.parametrize("framing", ["pad", "processor"])
+    def test_that_take_views_of_several_shapes(self, tiny, tmp_path: Path, framing: str) -> None:
+        options = {"model": str(save_tiny_llava_next(tmp_path / "next")), "framing": framing}
+        options |= {"follow_up": True, "max_new_tokens": 5}
+        given = [*views(), view(8, (200, 100)), view(9, (400, 60))]
+        together = tiny(batch_size=4, **options)
+        alone = tiny(batch_size=1, **options)
+        assert texts(together, given) == [texts(alone, [one])[0] for one in given]
+        assert together.batch_size == 16, "several batches at once, so that like can join like"
 
 
 class TestPixels:

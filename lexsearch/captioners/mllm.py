@@ -8,6 +8,7 @@ torch and transformers are loaded when an Mllm is made, not when this module is 
 
 from __future__ import annotations
 
+import importlib.util
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -161,9 +162,8 @@ class Mllm(Captioner):
                 text = _conversation(self._processor, self._questions, answers)
                 # A template may begin with the token that the tokenizer begins with as well.
                 begun = text.startswith(self._processor.tokenizer.bos_token or "\0")
-                made = self._processor(
-                    images=[image], text=[text], return_tensors="pt", add_special_tokens=not begun
-                )
+                more = {"add_special_tokens": False} if begun else {}
+                made = self._processor(images=[image], text=[text], return_tensors="pt", **more)
         except Exception as error:
             raise CaptionerError(
                 f"the model's processor failed ({type(error).__name__}: {error})"
@@ -197,9 +197,12 @@ def _load_processor(folder: Path) -> Any:
             folder, local_files_only=True, backend="pil", padding_side="left"
         )
     except Exception as error:
+        # Processors for video as well do not load without it, and say so in riddles.
+        missing = importlib.util.find_spec("torchvision") is None
         raise CaptionerError(
             f"the processor of the model in {folder} does not load "
             f"({type(error).__name__}: {error}); is it an image-text-to-text model?"
+            + (" Some need torchvision: pip install torchvision" if missing else "")
         ) from error
     if not hasattr(processor, "image_processor"):
         raise CaptionerError(f"the model in {folder} does not look at pictures")
