@@ -35,6 +35,7 @@ _SIDE = 448
 """Pixels of the padded square, for a model that takes squares of any size."""
 
 _LARGEST_SIDE = 1024
+_MOST_FOR_A_CPU = 1_000_000_000  # parameters
 _BATCHES_A_WINDOW = 4
 
 
@@ -87,6 +88,8 @@ class Mllm(Captioner):
             f"{precision} on {where}: {weights.bytes_at(precision) / 1e9:.1f} GB of weights, "
             f"{free / 1e9:.1f} GB free"
         )
+        if where == "cpu" and weights.parameters > _MOST_FOR_A_CPU:
+            self.note += "; no GPU was found, and without one this takes many minutes a picture"
         version = (
             f"{_REVISION}:{weights.name}@{weights.revision} {precision} {framing} "
             f"greedy-{max_new_tokens}"
@@ -175,7 +178,8 @@ def _conversation(processor: Any, asked: Sequence[str], answers: Sequence[str]) 
     """All turns so far and the next question, as the model's chat template puts them."""
     if not getattr(processor, "chat_template", None):
         # A captioning model without turns, BLIP for one: it goes on with what it is given.
-        return "\n".join((getattr(processor, "image_token", ""), *answers, asked[len(answers)]))
+        parts = (getattr(processor, "image_token", ""), *answers, asked[len(answers)])
+        return "\n".join(filter(None, parts))
     turns = []
     for number, question in enumerate(asked[: len(answers) + 1]):
         content = [{"type": "text", "text": question}]
