@@ -26,8 +26,9 @@ Inputs = Mapping[str, Any]
 """What the processor made of one view and a prompt: tensors with a first dimension of 1, or of
 as many patches as the view has."""
 
-_COMPILE_AFTER = 8
-"""Batches done before the decoding step is compiled, which takes about as long as some of them."""
+_COMPILE_AFTER = 16
+"""Batches done before the decoding step is compiled, which takes as long as some of them. By
+count, not by time, so that a rerun does the same."""
 
 _MOST_AT_ONCE = 128
 """Beyond this the weights are no longer what decoding waits for, and more views gain little."""
