@@ -3,6 +3,7 @@
     LexsearchError
     ├── ImageError          one picture cannot be used (the rest of the work goes on)
     ├── CaptionerError      a captioner cannot be opened, or failed on a picture
+    │   └── CaptionerUnavailable   it cannot go on at all (a server that is gone, say)
     ├── ImportFormatError   a line of an imported file is not a caption
     ├── QueryError          the query holds nothing to search for
     └── IndexUnusable         the index as a whole cannot be used
@@ -27,6 +28,10 @@ class ImageError(LexsearchError):
 
 class CaptionerError(LexsearchError):
     """A captioner is unknown, not installed, or failed on a picture."""
+
+
+class CaptionerUnavailable(CaptionerError):
+    """A captioner that worked, or seemed to, cannot go on: trying further pictures is in vain."""
 
 
 class ImportFormatError(LexsearchError):

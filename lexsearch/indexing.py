@@ -12,14 +12,15 @@ from typing import NamedTuple
 
 from lexsearch.captioners import Captioner, View, Words
 from lexsearch.catalog import FileRow
-from lexsearch.crops import SCHEMES, STAGES
-from lexsearch.errors import CaptionerError, ImageError
+from lexsearch.crops import NAMES, SCHEMES, STAGES, stage_of
+from lexsearch.errors import CaptionerError, CaptionerUnavailable, ImageError
 from lexsearch.images import ImageFile, Unreadable, find, hash_file, open_picture, pixel_bound
 from lexsearch.records import Caption, Failure, Progress
 from lexsearch.writing import ProgressCallback, Writer
 
 _THREADS = max(2, min(8, os.cpu_count() or 2))
-_AHEAD = 2 * _THREADS  # pictures decoded before they are needed
+_AHEAD = 2 * _THREADS  # pictures decoded before they are needed, at least
+_BATCHES_AHEAD = 2
 _KEEP_SECONDS = 5.0  # captions are stored at least this often
 _HASH_CHUNK = 500  # files recorded in one transaction
 
@@ -42,12 +43,25 @@ class Report:
     failed: list[Failure] = field(default_factory=list)
 
 
-class _Viewed(NamedTuple):
-    """A decoded picture, cut for one stage. Its size in pixels, upright."""
+@dataclass(slots=True)
+class _Viewed:
+    """A decoded picture, cut for one stage, and what has been said of its first views.
+
+    size: width and height in pixels, upright. given_up: a view failed; the others are left out.
+    """
 
     row: FileRow
     size: tuple[int, int]
     views: list[View]
+    words: list[list[Words]] = field(default_factory=list)
+    given_up: bool = False
+
+
+class _Waiting(NamedTuple):
+    """A view that waits for its batch, and the picture that it is of."""
+
+    viewed: _Viewed
+    view: View
 
 
 def add(
@@ -187,38 +201,48 @@ class _Captioning:
                 self._keep()
 
     def _run_stage(self, stage: str, rows: Sequence[FileRow]) -> None:
-        batch: list[_Viewed] = []
-        waiting_views = 0
+        waiting: deque[_Waiting] = deque()
+        name = "pictures" if stage == "whole" else "patches"
         total = len(rows)
         for count, viewed in enumerate(self._decoded(stage, rows), 1):
-            if isinstance(viewed, _Viewed):
-                batch.append(viewed)
-                waiting_views += len(viewed.views)
-            if waiting_views >= self._captioner.batch_size or count == total:
-                self._caption(stage, batch)
-                batch, waiting_views = [], 0
-            if time.monotonic() - self._kept_at > _KEEP_SECONDS:
-                self._keep()
-            name = "pictures" if stage == "whole" else "patches"
-            self._progress(
-                Progress(f"captioning {name}", count, total, "picture", len(self._report.failed))
-            )
+            if viewed is not None:
+                waiting += (_Waiting(viewed, view) for view in viewed.views)
+                if not viewed.views:
+                    self._finish(stage, viewed)
+            while len(waiting) >= (size := max(1, self._captioner.batch_size)) or (
+                waiting and count == total
+            ):
+                batch = [waiting.popleft() for _ in range(min(size, len(waiting)))]
+                self._caption(stage, [entry for entry in batch if not entry.viewed.given_up])
+                if time.monotonic() - self._kept_at > _KEEP_SECONDS:
+                    self._keep()
+            done = count - len({id(entry.viewed) for entry in waiting})
+            failed = len(self._report.failed)
+            self._progress(Progress(f"captioning {name}", done, total, "picture", failed))
 
     def _decoded(self, stage: str, rows: Iterable[FileRow]) -> Iterator[_Viewed | None]:
-        """The pictures' views in order of `rows`, decoded ahead; None for one that failed."""
+        """The pictures' views in order of `rows`, decoded ahead; None for one that failed.
+
+        So far ahead that the captioner, after a batch, finds the views of the next one ready.
+        """
         ahead: deque[tuple[FileRow, Future[_Viewed]]] = deque()
+        most_views = sum(stage_of(name) == stage for name in NAMES)
         queue = iter(rows)
         with ThreadPoolExecutor(_THREADS) as pool:
             try:
                 while True:
-                    while len(ahead) < _AHEAD and (row := next(queue, None)) is not None:
+                    views = _BATCHES_AHEAD * self._captioner.batch_size
+                    pictures = max(_AHEAD, -(-views // most_views))
+                    while len(ahead) < pictures and (row := next(queue, None)) is not None:
                         ahead.append((row, pool.submit(self._view, stage, row)))
                     if not ahead:
                         return
                     row, decoding = ahead.popleft()
                     try:
                         yield decoding.result()
-                    except ImageError as error:
+                    except CaptionerUnavailable:
+                        raise
+                    except (ImageError, CaptionerError) as error:
                         self._give_up(stage, row, str(error))
                         yield None
             finally:
@@ -233,40 +257,58 @@ class _Captioning:
         enough = side if stage == "whole" else 3 * side
         picture = open_picture(row.path, enough, self._max_pixels)
         crops = STAGES[stage](picture.width, picture.height)
-        views = [picture.view(crop, side) for crop in crops]
+        views = [self._captioner.prepare(picture.view(crop, side)) for crop in crops]
         return _Viewed(row, (picture.width, picture.height), views)
 
-    def _caption(self, stage: str, batch: Sequence[_Viewed]) -> None:
+    def _caption(self, stage: str, batch: Sequence[_Waiting]) -> None:
         """Caption a batch; if that fails, one picture at a time, so that one costs no other."""
-        views = [view for viewed in batch for view in viewed.views]
-        try:
-            words = iter(self._captioner.caption(views) if views else [])
-        except CaptionerError as error:
-            if len(batch) == 1:
-                self._give_up(stage, batch[0].row, str(error))
-            else:
-                for viewed in batch:
-                    self._caption(stage, [viewed])
+        if not batch:
             return
+        try:
+            answers = self._captioner.caption([entry.view for entry in batch])
+        except CaptionerUnavailable:
+            raise
+        except CaptionerError as error:
+            pictures = {id(entry.viewed): entry.viewed for entry in batch}
+            if len(pictures) == 1:
+                self._give_up_viewed(stage, batch[0].viewed, error)
+            else:
+                for viewed in pictures.values():
+                    self._caption(stage, [entry for entry in batch if entry.viewed is viewed])
+            return
+        for (viewed, _), answer in zip(batch, answers, strict=True):
+            if viewed.given_up:
+                continue
+            if isinstance(answer, CaptionerError):
+                self._give_up_viewed(stage, viewed, answer)
+                continue
+            viewed.words.append(answer)
+            if len(viewed.words) == len(viewed.views):
+                self._finish(stage, viewed)
+
+    def _finish(self, stage: str, viewed: _Viewed) -> None:
+        """Take over what was said of a picture: all of a stage or none, should Ctrl-C come."""
         now = time.time_ns() // 1000
-        for row, (width, height), picture_views in batch:
-            captions = [
-                Caption(
-                    row.doc_id,
-                    view.crop.name,
-                    text,
-                    field,
-                    captioner=self._captioner.key,
-                    box=view.crop.box,
-                    width=width,
-                    height=height,
-                    time=now,
-                )
-                for view in picture_views
-                for text, field in next(words) or [Words("")]
-            ]
-            self._captions.extend(captions)  # all of a stage or none, should Ctrl-C come now
-            self._done.append((row.doc_id, stage))
+        self._captions += [
+            Caption(
+                viewed.row.doc_id,
+                view.crop.name,
+                text,
+                field,
+                captioner=self._captioner.key,
+                box=view.crop.box,
+                width=viewed.size[0],
+                height=viewed.size[1],
+                time=now,
+            )
+            for view, words in zip(viewed.views, viewed.words, strict=True)
+            for text, field in words or [Words("")]
+        ]
+        self._done.append((viewed.row.doc_id, stage))
+
+    def _give_up_viewed(self, stage: str, viewed: _Viewed, error: CaptionerError) -> None:
+        viewed.given_up = True
+        self._give_up(stage, viewed.row, str(error))
 
     def _give_up(self, stage: str, row: FileRow, reason: str) -> None:
         """Note a failure. A picture without any caption is not in the index at all."""

@@ -55,7 +55,7 @@ class FakeCaptioner(Captioner):
         self._fails_on = fails_on
         self._says = says
 
-    def caption(self, views: Sequence[View]) -> list[list[Words]]:
+    def caption(self, views: Sequence[View]) -> list[list[Words] | CaptionerError]:
         assert views, "a captioner is never asked about nothing"
         colours = [_mean_colour(view.image) for view in views]
         if self._fails_on in map(_nearest, colours):

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -17,6 +18,8 @@ from PIL import Image
 
 import lexsearch
 from lexsearch.cli import cli
+from lexsearch.cli.terminal import progress_bar
+from lexsearch.records import Progress
 
 
 @pytest.fixture(scope="module")
@@ -295,3 +298,18 @@ print("loaded:", *[name for name in {heavy.split()} if name in sys.modules])
         [sys.executable, "-c", program], cwd=folder, env=environment, text=True, capture_output=True
     )
     assert ended.stdout.splitlines()[-1] == f"loaded: {allowed}".rstrip()
+
+
+def test_progress_is_told_even_where_nothing_is_done_for_long(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = iter([0.0, 0.0, 60.0, 120.0])
+    monkeypatch.setattr(time, "monotonic", lambda: next(now))
+    with progress_bar(quiet=False) as show:
+        show(Progress("captioning", 0, 40, "picture"))
+        show(Progress("captioning", 0, 40, "picture"))
+        show(Progress("captioning", 20, 40, "picture"))
+    assert capsys.readouterr().err.splitlines() == [
+        "captioning: 0 of 40, 0.0 a second",
+        "captioning: 20 of 40, 0.2 a second, 120 s left",
+    ]

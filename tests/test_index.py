@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import threading
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -13,7 +15,14 @@ from fakes import FakeCaptioner, code_of, numbered_pictures, picture
 
 import lexsearch
 from lexsearch import Index
-from lexsearch.errors import IndexNotFound, IndexUnusable, LexsearchError, QueryError
+from lexsearch.errors import (
+    CaptionerError,
+    CaptionerUnavailable,
+    IndexNotFound,
+    IndexUnusable,
+    LexsearchError,
+    QueryError,
+)
 from lexsearch.indexing import Report
 
 
@@ -71,6 +80,64 @@ class TestAdding:
         numbered_pictures(photos, 20)
         index.add(photos, captioner=captioner, crops="none")
         assert captioner.batches == [7, 7, 6]
+
+    def test_batches_hold_views_of_several_pictures(self, index, photos):
+        captioner = FakeCaptioner(batch_size=10)
+        numbered_pictures(photos, 3)
+        report = index.add(photos, captioner=captioner)
+        assert counts(report) == {"added": 3, "captioned": 3}
+        assert captioner.batches == [3, *[10] * 5, 1]
+        for number in range(3):
+            assert len(index.known(photos / f"{number:04}.png").captions) == 18
+
+    def test_a_view_that_fails_costs_its_picture_alone(self, index, photos):
+        class Squeamish(FakeCaptioner):
+            def caption(self, views):
+                answers = super().caption(views)
+                bad = [view.image.getpixel((0, 0)) == (1, 60, 120) for view in views]
+                bad = [
+                    b and view.crop.name == "top half" for b, view in zip(bad, views, strict=True)
+                ]
+                return [
+                    CaptionerError("ugh") if b else a for b, a in zip(bad, answers, strict=True)
+                ]
+
+        numbered_pictures(photos, 3)
+        captioner = Squeamish(batch_size=20)
+        report = index.add(photos, captioner=captioner)
+        assert [(Path(path).name, reason) for path, reason in report.failed] == [
+            ("0001.png", "ugh")
+        ]
+        assert len(captioner.captioned) <= 3 * 18, "nothing was asked twice"
+        crops = {n: len(index.known(photos / f"{n:04}.png").captions) for n in range(3)}
+        assert crops == {0: 18, 1: 1, 2: 18}
+
+    def test_a_captioner_that_cannot_go_on_ends_the_run_and_the_next_goes_on(self, index, photos):
+        class Mortal(FakeCaptioner):
+            def caption(self, views):
+                if len(self.batches) == 3:
+                    raise CaptionerUnavailable("gone")
+                return super().caption(views)
+
+        numbered_pictures(photos, 10)
+        with pytest.raises(CaptionerUnavailable, match="gone"):
+            index.add(photos, captioner=Mortal(batch_size=2), crops="none")
+        assert index.status().searchable == 6
+        rest = FakeCaptioner()
+        assert counts(index.add(photos, captioner=rest, crops="none"))["captioned"] == 4
+
+    def test_views_are_prepared_on_other_threads(self, index, photos):
+        class Preparing(FakeCaptioner):
+            def prepare(self, view):
+                assert threading.current_thread() is not threading.main_thread()
+                return replace(view, prepared=view.crop.name)
+
+            def caption(self, views):
+                assert [view.prepared for view in views] == [view.crop.name for view in views]
+                return super().caption(views)
+
+        numbered_pictures(photos, 2)
+        assert not index.add(photos, captioner=Preparing()).failed
 
     def test_progress_reaches_the_end_of_every_stage(self, index, photos, captioner):
         numbered_pictures(photos, 5)

@@ -7,10 +7,11 @@ stores or engines; whoever calls it decodes ahead on threads, batches and keeps 
 from __future__ import annotations
 
 import importlib
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lexsearch.errors import CaptionerError
 from lexsearch.records import CaptionerKey, Crop
@@ -25,10 +26,12 @@ class View:
 
     crop: its name, and its box in pixels of the upright picture.
     image: RGB, upright, never enlarged; its longer side is at most the captioner's `view_side`.
+    prepared: what the captioner's `prepare` made of the image, for itself alone.
     """
 
     crop: Crop
     image: Image
+    prepared: Any = None
 
 
 class Words(NamedTuple):
@@ -46,24 +49,35 @@ class Captioner(ABC):
 
     key: name, version and prompt; captions with another key are made anew.
     view_side: the longest side, in pixels, of the views it can make use of.
-    batch_size: how many views it likes to see at once.
+    batch_size: how many views it likes to see at once, of as many pictures as that takes.
+        It may change from one batch to the next.
+    note: what a person should know of the choices that it made by itself; one line, or "".
     """
 
     key: CaptionerKey
     view_side: int
     batch_size: int = 1
+    note: str = ""
 
     def load(self) -> None:  # noqa: B027
-        """Get ready, where that takes long. Called before the first `caption`, and not at all
+        """Get ready, where that takes long. Called before the first view is cut, and not at all
         when there is nothing to caption. Raises CaptionerError when it cannot.
         """
 
-    @abstractmethod
-    def caption(self, views: Sequence[View]) -> list[list[Words]]:
-        """Words for each view, in the order of `views`; an empty list where it sees nothing.
+    def prepare(self, view: View) -> View:
+        """Do what can be done with one view before its batch: called on the threads that decode
+        pictures ahead, several at once, while `caption` is busy with an earlier batch.
+        """
+        return view
 
-        Raises CaptionerError when a view cannot be captioned; the caller then tries the
-        views of the batch one picture at a time, so that one bad picture costs no other.
+    @abstractmethod
+    def caption(self, views: Sequence[View]) -> list[list[Words] | CaptionerError]:
+        """Words for each view, in the order of `views`; an empty list where it sees nothing,
+        and in place of words the error, where this one view cannot be captioned.
+
+        Raises CaptionerError when it cannot tell which view is to blame; the caller then tries
+        the views of the batch one picture at a time, so that one bad picture costs no other.
+        Raises CaptionerUnavailable when it cannot go on at all.
         """
 
     def close(self) -> None:  # noqa: B027 (most have nothing to free)
@@ -72,20 +86,44 @@ class Captioner(ABC):
 
 _CAPTIONERS = {
     "tagger": "lexsearch.captioners.tagger:Tagger",
+    "mllm": "lexsearch.captioners.mllm:Mllm",
+    "server": "lexsearch.captioners.server:Server",
 }
 
 
 def open_captioner(name: str = "auto", **options: object) -> Captioner:
-    """A captioner by name: "auto" or "tagger".
+    """A captioner by name: "tagger", "mllm", "server", or "auto".
 
-    Raises CaptionerError when the name is unknown or what it needs is not installed.
+    "auto" is mllm where its default model has been fetched and there is a GPU to run it on, and
+    else the tagger: nothing is downloaded, and no server is looked for, unasked.
+    options: those of the captioner's class.
+    Raises CaptionerError when the name is unknown, an option is not one of that captioner's, or
+    what it needs is not there.
     """
     if name == "auto":
-        name = "tagger"
+        name = _automatic()
     if name not in _CAPTIONERS:
         raise CaptionerError(
             f"there is no captioner {name!r}; choose one of: auto, {', '.join(_CAPTIONERS)}"
         )
     module, _, attribute = _CAPTIONERS[name].partition(":")
-    captioner: Captioner = getattr(importlib.import_module(module), attribute)(**options)
+    kind = getattr(importlib.import_module(module), attribute)
+    foreign = options.keys() - inspect.signature(kind).parameters.keys()
+    if foreign:
+        raise CaptionerError(
+            f"the captioner {name!r} has no option {', '.join(sorted(foreign))}; "
+            "choose the captioner that it is for, mllm or server"
+        )
+    captioner: Captioner = kind(**options)
     return captioner
+
+
+def _automatic() -> str:
+    from lexsearch.captioners._weights import is_cached
+    from lexsearch.captioners.mllm import DEFAULT_MODEL
+
+    if not is_cached(DEFAULT_MODEL):
+        return "tagger"
+    import torch
+
+    return "mllm" if torch.cuda.is_available() else "tagger"

@@ -11,11 +11,12 @@ The smaller the crop, the surer the detector must be, since it errs more often t
 thresholds are low, so that in whole pictures about as many things are missed as are wrongly
 named: BM25 ranks a thing that many crops name above one that a single crop names, so that a
 false word costs a search little, while a missing word loses the picture. Measured with the 80
-COCO names as queries (mAP of BM25; precision and recall of the names said of a picture):
+COCO names as queries (mAP of BM25; precision and recall of all the pictures that a name finds;
+`bin/bench-quality`):
 
                                       whole picture             with its 17 patches
-    100 photos that it was tuned on   0.68   P 0.81   R 0.75    0.75   P 0.64   R 0.80
-    80 other photos                   0.61   P 0.80   R 0.66    0.71   P 0.66   R 0.75
+    100 photos that it was tuned on   0.68   P 0.79   R 0.75    0.75   P 0.62   R 0.81
+    80 other photos                   0.61   P 0.78   R 0.68    0.71   P 0.64   R 0.76
 
 Of the things that the detector names in one crop, 86 in 100 are really in that crop.
 """
@@ -76,7 +77,7 @@ class Tagger(Captioner):
             self._reader = Reader() if Reader.is_installed() else None
             self._classifier = Classifier()
 
-    def caption(self, views: Sequence[View]) -> list[list[Words]]:
+    def caption(self, views: Sequence[View]) -> list[list[Words] | CaptionerError]:
         """A caption of each view that shows something, and the text that is read in a whole."""
         self.load()
         assert self._classifier is not None
@@ -85,7 +86,7 @@ class Tagger(Captioner):
             things = [self._detect(view) for view in views]
         except Exception as error:
             raise CaptionerError(f"the tagger failed ({type(error).__name__}: {error})") from error
-        words = []
+        words: list[list[Words] | CaptionerError] = []
         for view, found, name in zip(views, things, names, strict=True):
             caption = "; ".join(filter(None, (_count(found), _with_kinds(name))))
             both = Words(caption), Words(", ".join(self._read(view)), "text")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import click
@@ -23,19 +24,77 @@ from lexsearch.cli.terminal import (
 )
 
 if TYPE_CHECKING:
+    from lexsearch.captioners import Captioner
     from lexsearch.index import Status
+    from lexsearch.records import CaptionerKey
 
 _STAGE_NAMES = {"whole": "the whole", "fixed": "17 patches", "between": "23 patches between"}
 
 
-@click.command(name="index", epilog=examples("lexsearch index ./photos ~/Pictures/2023"))
+_CAPTIONERS = ("auto", "tagger", "mllm", "server")
+
+
+@click.command(
+    name="index",
+    epilog=examples(
+        "lexsearch index ./photos ~/Pictures/2023",
+        "lexsearch index ./photos --captioner mllm --model ~/models/llava-1.5-7b-hf",
+        "lexsearch index ./photos --captioner server --url http://localhost:8000/v1",
+    ),
+)
 @click.argument("paths", nargs=-1, required=True, metavar="FOLDER_OR_FILE...")
 @index_option
 @click.option(
     "--captioner",
+    type=click.Choice(_CAPTIONERS),
     default="auto",
     show_default=True,
-    help="Who describes the pictures: auto or tagger.",
+    help="Who describes the pictures. tagger: small networks that come along, on any machine. "
+    "mllm: a large model, on a GPU of this machine; nothing is downloaded, so fetch it first "
+    "(hf download llava-hf/llava-1.5-13b-hf). server: a model that a server runs (vLLM, SGLang, "
+    "llama.cpp, Ollama, ...). auto: mllm where a GPU is and that model has been fetched, else "
+    "tagger.",
+)
+@click.option(
+    "--model",
+    metavar="NAME",
+    help="mllm: a folder, or a fetched model as NAME or NAME@REVISION  [default: "
+    "llava-hf/llava-1.5-13b-hf]. server: as the server calls it  [default: its only one].",
+)
+@click.option(
+    "--url",
+    metavar="URL",
+    help="server: its address, such as http://localhost:8000/v1. A key, where it wants one, is "
+    "read from the environment: LEXSEARCH_API_KEY.",
+)
+@click.option(
+    "--prompt",
+    metavar="TEXT",
+    help="mllm, server: what to ask about each view: captions, tags (both are the paper's), or "
+    "a text of your own.  [default: captions]",
+)
+@click.option(
+    "--follow-up",
+    is_flag=True,
+    default=None,
+    help="mllm, server: ask then for what the answer left out; takes twice as long or longer.",
+)
+@click.option(
+    "--precision",
+    type=click.Choice(["auto", "fp32", "bf16", "int8", "nf4"]),
+    help="mllm: 32, 16, 8 or 4 bits a weight.  [default: auto, the best that fits into memory]",
+)
+@click.option(
+    "--framing",
+    type=click.Choice(["pad", "processor"]),
+    help="mllm, server: pad views to a square, so that all is seen, or leave their shape to the "
+    "model's processor, which may cut.  [default: pad]",
+)
+@click.option(
+    "--batch-size",
+    type=click.IntRange(min=1),
+    help="mllm: views at once on each GPU  [default: what fits]. server: requests at once  "
+    "[default: 16].",
 )
 @click.option(
     "--crops",
@@ -59,6 +118,7 @@ def index_command(
     max_pixels: int | None,
     as_json: bool,
     quiet: bool,
+    **options: object,
 ) -> None:
     """Describe pictures and make them searchable.
 
@@ -69,10 +129,14 @@ def index_command(
     from lexsearch.captioners import open_captioner
     from lexsearch.index import Index
 
-    opened = open_captioner(captioner)
-    if not quiet:
-        say(f"captioner: {opened.key.name} ({opened.key.version})")
-    with Index(path) as index, progress_bar(quiet) as progress:
+    given = {name: value for name, value in options.items() if value is not None}
+    with (
+        closing(open_captioner(captioner, **given)) as opened,
+        Index(path) as index,
+        progress_bar(quiet) as progress,
+    ):
+        if not quiet:
+            _introduce(opened, index.settings.captioner)
         try:
             report = index.add(
                 *paths, captioner=opened, crops=crops, max_pixels=max_pixels, progress=progress
@@ -92,6 +156,18 @@ def index_command(
     if report.failed:
         list_failures([f"{printable(path)}: {reason}" for path, reason in report.failed])
         sys.exit(SOME_FAILED)
+
+
+def _introduce(captioner: Captioner, before: CaptionerKey | None) -> None:
+    say(f"captioner: {captioner.key.name} ({captioner.key.version})")
+    if captioner.note:
+        say(f"           {captioner.note}")
+    if before is not None and before != captioner.key:
+        say(
+            f"           so far it was {before.name} ({before.version})"
+            f"{' with another prompt' if before[:2] == captioner.key[:2] else ''}; "
+            "this one describes everything anew, and what was said is kept"
+        )
 
 
 @click.command(epilog=examples("lexsearch status", "lexsearch status --json"))

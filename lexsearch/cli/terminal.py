@@ -79,7 +79,9 @@ def _progress_lines() -> Callable[[Progress], None]:
         said_at = now
         rate = progress.done / (now - since)
         total = f" of {progress.total:,}" if progress.total else ""
-        left = f", {(progress.total - progress.done) / rate:.0f} s left" if progress.total else ""
+        left = ""
+        if progress.total and rate:  # a captioner's first batch may take longer than this
+            left = f", {(progress.total - progress.done) / rate:.0f} s left"
         say(f"{progress.stage}: {progress.done:,}{total}, {rate:.1f} a second{left}")
 
     return show

@@ -1,0 +1,557 @@
+"""Captions from a server: a real one, and one that does everything wrong."""
+
+from __future__ import annotations
+
+import base64
+import email.utils
+import io
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import httpx2
+import pyarrow.parquet as pq
+import pytest
+from conftest import Run
+from fakes import numbered_pictures, picture
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from random_llava import save_tiny_llava
+
+from lexsearch.captioners import View, _chat, open_captioner
+from lexsearch.captioners._framing import FILL
+from lexsearch.captioners._prompts import FOLLOW_UP, PROMPTS
+from lexsearch.captioners.server import API_KEY, Server
+from lexsearch.errors import CaptionerError, CaptionerUnavailable
+from lexsearch.records import WHOLE, Box, Crop
+
+KEY = "sk-do-not-tell-123"
+
+
+def completion(text: object, **more: object) -> bytes:
+    choice = {"message": {"role": "assistant", "content": text}, "finish_reason": "stop", **more}
+    return json.dumps({"choices": [choice]}).encode()
+
+
+def error(status: int, **headers: str) -> Callable[[BaseHTTPRequestHandler], None]:
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.server.respond(handler, status, b'{"error": {"message": "alas"}}', headers)
+
+    return answer
+
+
+class Endpoint(ThreadingHTTPServer):
+    """Says the mean colour of each picture, once it has done wrong as it was told to.
+
+    wrongs: what it does with the next requests, one each. poison: what it does with pictures
+    that are all of this colour. requests: what it was asked.
+    """
+
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 64
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.url = f"http://127.0.0.1:{self.server_port}/v1"
+        self.wrongs: list[Callable[[BaseHTTPRequestHandler], None]] = []
+        self.poison: dict[tuple[int, int, int], Callable[[BaseHTTPRequestHandler], None]] = {}
+        self.requests: list[dict] = []
+        self.headers: list[dict[str, str]] = []
+        self.times: list[float] = []
+        self.pictures: list[Image.Image] = []
+        self.models = b'{"data": [{"id": "colour-namer"}]}'
+        self.delay = 0.0
+        self.lock = threading.Lock()
+        self.now = self.most = 0
+
+    def respond(self, handler, status: int, body: bytes, headers: dict[str, str]) -> None:
+        handler.send_response(status)
+        for name, value in headers.items():
+            handler.send_header(name.replace("_", "-"), value)
+        handler.send_header("content-length", str(len(body)))
+        handler.end_headers()
+        handler.wfile.write(body)
+
+    def handle_error(self, request, client_address) -> None:
+        """Connections that broke are meant to."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Endpoint
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+    def do_GET(self) -> None:
+        self.server.respond(self, 200, self.server.models, {})
+
+    def do_POST(self) -> None:
+        server = self.server
+        asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        url = asked["messages"][0]["content"][0]["image_url"]["url"]
+        image = Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2])))
+        with server.lock:
+            server.requests.append(asked)
+            server.headers.append({name.title(): value for name, value in self.headers.items()})
+            server.times.append(time.monotonic())
+            server.pictures.append(image)
+            wrong = server.wrongs.pop(0) if server.wrongs else None
+            server.now += 1
+            server.most = max(server.most, server.now)
+        try:
+            time.sleep(server.delay)
+            colour = image.convert("RGB").getpixel((image.width // 2, image.height // 2))
+            near = [
+                poison
+                for poisonous, poison in server.poison.items()
+                if all(abs(a - b) < 8 for a, b in zip(colour, poisonous, strict=True))
+            ]
+            if wrong or near:
+                (wrong or near[0])(self)
+            else:
+                said = f"colour{len(asked['messages'])} {colour[0] // 8}"
+                server.respond(self, 200, completion(said), {})
+        finally:
+            with server.lock:
+                server.now -= 1
+
+
+def dies(handler) -> None:
+    handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    handler.connection.close()
+    handler.close_connection = True
+
+
+def stalls(handler) -> None:
+    time.sleep(1.0)
+    handler.close_connection = True
+
+
+def trickles(handler) -> None:
+    """A byte now and then: never silent for long, never done."""
+    handler.send_response(200)
+    handler.send_header("content-length", "1000")
+    handler.end_headers()
+    for _ in range(15):
+        handler.wfile.write(b" ")
+        handler.wfile.flush()
+        time.sleep(0.1)
+
+
+def half_a_body(handler) -> None:
+    body = completion("a dog")
+    handler.send_response(200)
+    handler.send_header("content-length", str(len(body)))
+    handler.end_headers()
+    handler.wfile.write(body[: len(body) // 2])
+    handler.close_connection = True
+
+
+def says(body: bytes) -> Callable[[BaseHTTPRequestHandler], None]:
+    return lambda handler: handler.server.respond(handler, 200, body, {})
+
+
+def endless(handler) -> None:
+    handler.send_response(200)
+    handler.end_headers()
+    handler.close_connection = True
+    for _ in range(100):
+        handler.wfile.write(b"x" * 100_000)
+
+
+WRONGS = {
+    "dies": dies,
+    "stalls": stalls,
+    "trickles": trickles,
+    "half a body": half_a_body,
+    "endless": endless,
+    "garbage": says(b"\xff\x00<html>"),
+    "no JSON object": says(b"[]"),
+    "no choices": says(b'{"choices": []}'),
+    "no text": says(completion(None)),
+    "no message": says(b'{"choices": [{"message": "a dog"}]}'),
+    "deep JSON": says(b"[" * 100_000),
+    "thinks to the end": says(completion("", finish_reason="length")),
+    "429": error(429),
+    "429, later": error(429, retry_after="0.2"),
+    "500": error(500),
+    "502": error(502),
+    "503": error(503),
+    "408": error(408),
+}
+
+
+@pytest.fixture
+def endpoint() -> Iterator[Endpoint]:
+    server = Endpoint()
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_chat, "_FIRST_PAUSE", 0.02)
+
+
+@pytest.fixture
+def ask(endpoint: Endpoint) -> Iterator[Callable[..., Server]]:
+    """Make captioners that ask the endpoint, closed after the test."""
+    made: list[Server] = []
+
+    def make(**options: object) -> Server:
+        options = {"url": endpoint.url, "model": "namer", "timeout": 0.5, **options}
+        captioner = open_captioner("server", **options)
+        assert isinstance(captioner, Server)
+        made.append(captioner)
+        return captioner
+
+    yield make
+    for captioner in made:
+        captioner.close()
+
+
+def view(red: int = 0, size: tuple[int, int] = (64, 48)) -> View:
+    return View(Crop(WHOLE, Box(0, 0, *size)), Image.new("RGB", size, (red, 60, 120)))
+
+
+def words(captioner: Server, *views: View) -> list[object]:
+    """The text of each view, or its error."""
+    return [
+        answer if isinstance(answer, CaptionerError) else "".join(said.text for said in answer)
+        for answer in captioner.caption(views)
+    ]
+
+
+def said(red: int, turns: int = 1) -> str:
+    return f"colour{turns} {red // 8}"
+
+
+class TestRequests:
+    def test_ask_for_each_view_in_order(self, ask, endpoint: Endpoint) -> None:
+        reds = list(range(4, 250, 8))
+        assert words(ask(), *map(view, reds)) == [said(red) for red in reds]
+        assert len(endpoint.requests) == len(reds)
+
+    def test_are_chat_completions(self, ask, endpoint: Endpoint) -> None:
+        words(ask(max_new_tokens=99), view())
+        (request,) = endpoint.requests
+        ((image, text),) = (message["content"] for message in request["messages"])
+        assert text == {"type": "text", "text": PROMPTS["captions"]}
+        assert image["image_url"]["url"].startswith("data:image/jpeg;base64,")
+        assert (request["model"], request["max_tokens"]) == ("namer", 99)
+        assert request["temperature"] == 0
+
+    @settings(max_examples=25)
+    @given(st.integers(1, 448), st.integers(1, 448))
+    def test_send_small_squares(self, width: int, height: int) -> None:
+        captioner = Server("http://localhost/v1", "m")
+        url = captioner.prepare(view(200, (width, height))).prepared
+        captioner.close()
+        sent = Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2])))
+        assert sent.size == (max(width, height),) * 2
+        assert sent.format == "JPEG"
+        if max(width, height) > min(width, height) + 16:
+            corner = sent.getpixel((0, 0))
+            assert all(abs(a - b) < 30 for a, b in zip(corner, FILL, strict=True))
+
+    def test_are_under_way_together(self, ask, endpoint: Endpoint) -> None:
+        endpoint.delay = 0.1
+        captioner = ask(batch_size=8)
+        begun = time.monotonic()
+        words(captioner, *[view(red) for red in range(24)])
+        assert endpoint.most == 8
+        assert time.monotonic() - begun < 24 * endpoint.delay
+        assert captioner.batch_size == 64
+
+    def test_follow_up_is_a_second_turn(self, ask, endpoint: Endpoint) -> None:
+        assert words(ask(follow_up=True), view(4)) == [f"{said(4)}\n{said(4, turns=3)}"]
+        first, second = endpoint.requests
+        assert [m["role"] for m in first["messages"]] == ["user"]
+        assert [m["role"] for m in second["messages"]] == ["user", "assistant", "user"]
+        assert second["messages"][1]["content"] == said(4)
+        assert second["messages"][2]["content"] == [{"type": "text", "text": FOLLOW_UP}]
+
+    def test_name_the_only_model(self, ask, endpoint: Endpoint) -> None:
+        assert ask(model=None).key == ask(model="colour-namer").key
+        for models in (b'{"data": [{"id": "a"}, {"id": "b"}]}', b'{"data": []}'):
+            endpoint.models = models
+            with pytest.raises(CaptionerError, match="name one"):
+                ask(model=None)
+        endpoint.models = b"<html>"
+        with pytest.raises(CaptionerError, match="does not say which models"):
+            ask(model=None)
+
+    def test_key_changes_with_each_setting(self, ask) -> None:
+        keys = [
+            ask(**options).key
+            for options in (
+                {},
+                {"model": "other"},
+                {"prompt": "tags"},
+                {"follow_up": True},
+                {"framing": "processor"},
+                {"max_new_tokens": 9},
+            )
+        ]
+        assert len(set(keys)) == len(keys)
+        assert ask(batch_size=3, timeout=9.0, url="http://elsewhere/v1").key == keys[0]
+
+
+class TestWrongs:
+    @pytest.mark.parametrize("wrong", WRONGS)
+    def test_pass_and_the_question_is_asked_again(self, ask, endpoint, wrong: str) -> None:
+        endpoint.wrongs = [WRONGS[wrong]]
+        assert words(ask(), view(4)) == [said(4)]
+        assert len(endpoint.requests) == 2
+
+    @pytest.mark.parametrize("wrong", [w for w in WRONGS if w not in ("stalls", "trickles")])
+    def test_that_stay_cost_one_view_alone(self, ask, endpoint, wrong: str) -> None:
+        endpoint.poison = {(100, 60, 120): WRONGS[wrong]}
+        endpoint.delay = 0.02
+        reds = [20, 40, 60, 100, 140, 160]
+        answers = words(ask(attempts=2, batch_size=1), *map(view, reds))
+        if isinstance(answers[3], CaptionerError):
+            assert "(asked 2 times)" in str(answers[3])
+        expected = [said(red) for red in reds]
+        assert answers[:3] + answers[4:] == expected[:3] + expected[4:]
+        assert isinstance(answers[3], CaptionerError)
+
+    @pytest.mark.parametrize("status", [400, 413, 422])
+    def test_about_the_view_are_not_asked_again(self, ask, endpoint, status: int) -> None:
+        endpoint.wrongs = [error(status)]
+        (answer,) = words(ask(), view())
+        assert isinstance(answer, CaptionerError)
+        assert f"{status} " in str(answer)
+        assert "alas" in str(answer)
+        assert len(endpoint.requests) == 1
+
+    @pytest.mark.parametrize("status", [301, 307, 401, 403, 404, 405])
+    def test_about_every_view_end_the_run(self, ask, endpoint, status: int) -> None:
+        endpoint.wrongs = [error(status, location="http://127.0.0.1:9/v1")]
+        with pytest.raises(CaptionerUnavailable, match=str(status)):
+            words(ask(batch_size=1), *[view(red) for red in range(9)])
+        assert len(endpoint.requests) <= 2
+
+    @pytest.mark.parametrize("part", [{"refusal": "I will not"}, {"refusal": None}])
+    def test_a_refusal_is_an_answer_without_words(self, ask, endpoint, part) -> None:
+        message = {"role": "assistant", "content": None, **part}
+        body = completion("", message=message, finish_reason="content_filter")
+        endpoint.wrongs = [says(body)]
+        assert words(ask(), view()) == [""]
+        assert len(endpoint.requests) == 1
+
+    def test_text_in_parts_and_unstorable_characters(self, ask, endpoint) -> None:
+        parts = [{"type": "text", "text": "a dog"}, {"type": "text", "text": " \x00\ud800runs "}]
+        endpoint.wrongs = [says(completion(parts))]
+        assert words(ask(), view()) == ["a dog runs"]
+
+    @pytest.mark.parametrize("dated", [False, True])
+    def test_retry_after_stops_everybody(self, ask, endpoint, dated: bool) -> None:
+        later = email.utils.formatdate(time.time() + 2, usegmt=True) if dated else "1"
+        endpoint.wrongs = [error(429, retry_after=later)]
+        reds = list(range(4, 100, 8))
+        assert words(ask(batch_size=2), *map(view, reds)) == [said(red) for red in reds]
+        refused = endpoint.times[0]
+        soon = [moment for moment in endpoint.times[1:] if moment - refused < 0.8]
+        assert len(soon) <= 2, "but those that were under way nobody asked before it was time"
+
+    def test_a_busy_server_is_asked_until_it_has_time(self, ask, endpoint) -> None:
+        busy = error(429, retry_after="0.01")
+        endpoint.wrongs = [
+            busy,
+            lambda handler: endpoint.respond(handler, 200, completion("x"), {}),
+        ]
+        endpoint.wrongs *= 10
+        answers = words(ask(attempts=3, batch_size=4), *[view(4)] * 12)
+        assert not [answer for answer in answers if isinstance(answer, CaptionerError)]
+
+    def test_pauses_grow(self) -> None:
+        pauses = [_chat._pause(attempt) for attempt in range(1, 20)]
+        for attempt, pause in enumerate(pauses):
+            longest = min(30.0, 0.02 * 2**attempt)
+            assert longest / 2 <= pause <= longest
+
+    @given(st.one_of(st.none(), st.text(), st.floats().map(str), st.integers().map(str)))
+    def test_any_retry_after_is_a_time_to_wait(self, value: str | None) -> None:
+        assert 0.0 <= _chat._retry_after(value) <= 600.0
+
+    @given(st.binary(max_size=200))
+    def test_any_body_is_an_answer_or_none(self, body: bytes) -> None:
+        with suppress(_chat._Passing):
+            assert isinstance(_chat._content(body), str)
+        assert isinstance(_chat._message(body), str)
+
+    def test_no_server_at_all_ends_the_run(self, ask, endpoint) -> None:
+        with socket.socket() as unused:
+            unused.bind(("127.0.0.1", 0))
+            url = f"http://127.0.0.1:{unused.getsockname()[1]}/v1"
+            with pytest.raises(CaptionerUnavailable, match=r"does not answer: .*asked 3 times"):
+                words(ask(url=url, attempts=3), *[view(red) for red in range(20)])
+
+    def test_errors_without_end_end_the_run(self, ask, endpoint) -> None:
+        captioner = ask(attempts=1)
+        endpoint.wrongs = [error(500)] * 1000
+        with pytest.raises(CaptionerUnavailable, match="64 views in a row failed, the last with"):
+            words(captioner, *[view(red) for red in range(100)])
+
+
+class TestSecrets:
+    def test_the_key_goes_into_requests_and_nowhere_else(
+        self, ask, endpoint, monkeypatch, caplog, photos: Path, index
+    ) -> None:
+        monkeypatch.setenv(API_KEY, KEY)
+        caplog.set_level("DEBUG")
+        picture(photos / "a.png")
+        captioner = ask()
+        told = json.dumps({"error": {"message": f"Incorrect API key provided: {KEY}"}}).encode()
+        endpoint.wrongs = [lambda handler: endpoint.respond(handler, 400, told, {})]
+        report = index.add(photos, captioner=captioner, crops="none")
+        assert endpoint.headers[0]["Authorization"] == f"Bearer {KEY}"
+        assert "Incorrect API key provided: ***" in report.failed[0].reason
+        index.add(photos, captioner=captioner, crops="none")
+        endpoint.wrongs = [lambda handler: endpoint.respond(handler, 401, told, {})]
+        with pytest.raises(CaptionerUnavailable, match=API_KEY) as refused:
+            words(captioner, view())
+        assert KEY not in f"{refused.value} {captioner.key} {captioner.note} {caplog.text}"
+        stored = b"".join(file.read_bytes() for file in index.path.rglob("*") if file.is_file())
+        assert KEY.encode() not in stored
+
+    def test_without_a_key_none_is_sent(self, ask, endpoint, monkeypatch) -> None:
+        monkeypatch.delenv(API_KEY, raising=False)
+        monkeypatch.setenv("OPENAI_API_KEY", KEY)
+        words(ask(), view())
+        assert "Authorization" not in endpoint.headers[0]
+
+    def test_a_key_that_is_none(self, ask, monkeypatch) -> None:
+        monkeypatch.setenv(API_KEY, "a\nb")
+        with pytest.raises(CaptionerError, match="characters that no key has"):
+            ask()
+
+    @pytest.mark.parametrize(
+        ("url", "message"),
+        [
+            (None, "needs an address"),
+            ("localhost:8000", "not an address"),
+            ("ftp://localhost/v1", "not an address"),
+            ("http://ada:secret@localhost/v1", "must not hold a password"),
+            ("http://[::1/v1", "not an address"),
+        ],
+    )
+    def test_wrong_addresses(self, url: str | None, message: str) -> None:
+        with pytest.raises(CaptionerError, match=message) as refused:
+            Server(url, "m")
+        assert "secret" not in str(refused.value)
+
+
+class TestCommand:
+    def test_one_bad_answer_costs_one_picture(
+        self, endpoint, photos: Path, tmp_path: Path, lexsearch_command: Run
+    ) -> None:
+        numbered_pictures(photos, 12)
+        endpoint.poison = {(11, 60, 120): error(422)}  # and what looks like it
+        command = ["index", photos, "--index", tmp_path / "index", "--captioner", "server"]
+        ended = lexsearch_command(*command, "--url", endpoint.url, "--crops", "none")
+        assert ended.returncode == 3, ended.stderr
+        assert "captioner: server (1:colour-namer pad 448 greedy-256)" in ended.stderr
+        failed = Counter("the server answers 422" in line for line in ended.stderr.splitlines())
+        rows = [
+            row
+            for file in (tmp_path / "index").glob("captions/*")
+            for row in pq.read_table(file).to_pylist()
+        ]
+        assert 0 < failed[True] == 12 - len(rows)
+        endpoint.poison = {}
+        other = ["--url", endpoint.url, "--crops", "none", "--prompt", "tags", "--json"]
+        ended = lexsearch_command(*command, *other)
+        assert json.loads(ended.stdout)["captioned"] == 12
+        assert "with another prompt; this one describes everything anew" in ended.stderr
+
+    def test_a_server_that_dies_ends_the_run_and_the_next_goes_on(
+        self, endpoint, photos: Path, tmp_path: Path, lexsearch_command: Run
+    ) -> None:
+        numbered_pictures(photos, 20)
+        options = ["--url", endpoint.url, "--crops", "none", "--batch-size", "1"]
+        command = ["index", photos, "--index", tmp_path / "index", "--captioner", "server"]
+        fine = says(completion("a dog"))
+        endpoint.wrongs = [fine] * 10 + [error(401)]
+        ended = lexsearch_command(*command, *options)
+        assert ended.returncode == 4
+        assert "Set LEXSEARCH_API_KEY" in ended.stderr
+        again = lexsearch_command(*command, *options, "--json")
+        assert again.returncode == 0, again.stderr
+        assert len(endpoint.requests) - 11 == 20 - 8, "one batch of 8 was kept"
+
+
+# A real server
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+    """`transformers serve` with a tiny LLaVA: its address and the model's name."""
+    folder = tmp_path_factory.mktemp("served")
+    model = save_tiny_llava(folder / "tiny-llava")
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+    command = [Path(sys.executable).with_name("transformers"), "serve", model, "--port", str(port)]
+    command += ["--host", "127.0.0.1", "--device", "cpu", "--dtype", "float32"]
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
+    log = folder / "log"
+    with log.open("wb") as output:
+        try:
+            process = subprocess.Popen(
+                command,
+                stdout=output,
+                stderr=output,
+                env={**environment, "HF_HOME": str(folder)},
+                start_new_session=True,
+            )
+        except OSError as reason:
+            pytest.skip(f"transformers serve does not start: {reason}")
+        try:
+            deadline = time.monotonic() + 60
+            while time.monotonic() < deadline and process.poll() is None:
+                try:
+                    if httpx2.get(f"http://127.0.0.1:{port}/health").status_code == 200:
+                        break
+                except httpx2.TransportError:
+                    time.sleep(0.2)
+            else:
+                pytest.skip(f"transformers serve does not get ready: {log.read_text()[-500:]}")
+            yield f"http://127.0.0.1:{port}/v1", str(model)
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGTERM)
+            process.wait(timeout=20)
+
+
+def test_a_real_server_describes_views(served: tuple[str, str], index, photos: Path) -> None:
+    url, model = served
+    for number, colour in enumerate(("red", "green", "blue")):
+        picture(photos / f"{number}.png", colour)
+    captioner = Server(url, model, max_new_tokens=8, batch_size=2, follow_up=True)
+    try:
+        report = index.add(photos, captioner=captioner, crops="none")
+        once = [captioner.caption([view(red)]) for red in (0, 120, 250)]
+        again = [captioner.caption([view(red)]) for red in (0, 120, 250)]
+    finally:
+        captioner.close()
+    assert (report.captioned, report.failed) == (3, [])
+    assert once == again
+    assert len({answer[0][0].text for answer in once}) > 1, "it looks at the picture"
