@@ -5,6 +5,7 @@
     ├── CaptionerError      a captioner cannot be opened, or failed on a picture
     ├── ImportFormatError   a line of an imported file is not a caption
     ├── QueryError          the query holds nothing to search for
+    ├── EvaluationError     a data set, topics, qrels or a run cannot be used, or do not fit
     └── IndexUnusable         the index as a whole cannot be used
         ├── IndexNotFound   there is no index at that path
         ├── IndexLocked     another process is writing to it
@@ -35,6 +36,10 @@ class ImportFormatError(LexsearchError):
 
 class QueryError(LexsearchError):
     """A query that holds no keyword."""
+
+
+class EvaluationError(LexsearchError):
+    """Topics, judgements or a data set cannot be read, or do not fit what is searched."""
 
 
 class IndexUnusable(LexsearchError):

@@ -24,7 +24,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from lexsearch.catalog import Catalog
-from lexsearch.engines import ANALYZERS, Engine, Ranking, open_engine
+from lexsearch.engines import ANALYZERS, Engine, Ranking, Scored, open_engine
 from lexsearch.errors import (
     EngineError,
     IndexNotFound,
@@ -194,11 +194,10 @@ class Index:
         Raises QueryError for an empty query.
         """
         parsed = parse(query) if isinstance(query, str) else query
-        if not self._has_captions():
-            return []
         with self._lock:
-            self._reading()  # without a catalog nothing can be found: then it is made first
-            found = self._ask(lambda engine: engine.search(parsed, k))
+            found = self.rank(parsed, k)
+            if not found:
+                return []
             doc_ids = [scored.doc_id for scored in found]
             paths = self._paths(doc_ids)
             matched = (
@@ -215,6 +214,26 @@ class Index:
             )
             for rank, doc in enumerate(found, 1)
         ]
+
+    def rank(self, query: str | Query, k: int) -> list[Scored]:
+        """The k best documents, best first, as `search` ranks them, without paths and words.
+
+        For many queries at great depths, as in evaluation.
+        """
+        parsed = parse(query) if isinstance(query, str) else query
+        if not self._has_captions():
+            return []
+        with self._lock:
+            self._reading()  # without a catalog nothing can be found: then it is made first
+            ranked: list[Scored] = self._ask(lambda engine: engine.search(parsed, k))
+            return ranked
+
+    def documents(self) -> list[str]:
+        """The doc_ids of all that can be found, in order."""
+        if not self._has_captions():
+            return []
+        with self._lock:
+            return self._reading().listed()
 
     def _ask(self, question: Callable[[Engine], Any]) -> Any:
         """Put a question to the text index; one that is missing or broken is made anew."""
