@@ -171,7 +171,7 @@ def _read_coco(path: Path, content: Mapping[str, Any]) -> Dataset:
             raise EvaluationError(f"{path}: there is no category {row['category_id']}")
         else:
             categories.setdefault(name, set()).add(row["category_id"])
-    notes = ()
+    notes: tuple[str, ...] = ()
     if strangers:
         first = next(iter(strangers))
         notes = (

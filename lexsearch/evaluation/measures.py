@@ -7,7 +7,7 @@ the other measures of trec_eval are in `lexsearch.evaluation.standard`.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -37,16 +37,13 @@ class Point(NamedTuple):
     recall: float
 
 
-def judge(ranking: Iterable[str], relevant: Container[str], count: int) -> Judged:
+def judge(ranking: Sequence[str], relevant: Container[str], count: int) -> Judged:
     """Reduce a ranking, best first, to what the measures need.
 
     relevant: the relevant documents, of which there are `count`.
     """
-    ranks, rank = [], 0
-    for rank, doc_id in enumerate(ranking, 1):  # noqa: B007: the last is the length
-        if doc_id in relevant:
-            ranks.append(rank)
-    return Judged(count, rank, tuple(ranks))
+    ranks = tuple(rank for rank, doc_id in enumerate(ranking, 1) if doc_id in relevant)
+    return Judged(count, len(ranking), ranks)
 
 
 def depths(size: int) -> tuple[int, ...]:

@@ -18,7 +18,7 @@ def read_nus_wide(folder: Path, image_list: Path | None = None) -> Dataset:
 
     folder: with ImageList/Imagelist.txt and Groundtruth/AllLabels/Labels_<concept>.txt, which
         has one line an image, 1 or 0, in the order of the list.
-    image_list: a file that names the test images, one a line ("actor\\0001_2124494179.jpg");
+    image_list: a file that names the test images, one a line ("0001_2124494179.jpg");
         without it, 100 are drawn of every concept, from the commonest on, none twice, always the
         same ones. Which 2,100 the paper drew is not known.
 

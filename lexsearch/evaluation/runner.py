@@ -84,6 +84,7 @@ def evaluate(
             asked.setdefault((question.text, task.depth), []).append((number, place))
     judged: dict[tuple[int, int], Judged] = {}
     waiting: list[tuple[int, Question, list[str]]] = []
+    source.prepare(list(dict.fromkeys(text for text, _ in asked)), progress)
     for done, ((text, depth), uses) in enumerate(asked.items()):
         if done % 10 == 0:
             progress(Progress("ranking", done, len(asked), "query"))

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import NamedTuple
 
 from lexsearch.errors import EvaluationError
+from lexsearch.evaluation import standard
+from lexsearch.evaluation.runner import Outcome
+from lexsearch.evaluation.trec import read_run
 
+RUN_DEPTH = 1000
+"""How many documents of each query a run holds, by custom."""
+
+_MEASURE = f"AP@{RUN_DEPTH}"
 _RESAMPLES = 9_999
 
 
@@ -26,6 +34,28 @@ class Comparison(NamedTuple):
     equal: int
     p_t: float
     p_randomisation: float
+
+
+def compare_with_run(outcome: Outcome, file: Path) -> Comparison:
+    """Compare a task's outcome with a run of the same queries in TREC's format, by AP@1000.
+
+    Raises EvaluationError when the run is of other queries.
+    """
+    run = read_run(file)
+    qrels = {question.query_id: question.relevant for question in outcome.task.questions}
+    if not run.keys() & qrels.keys():
+        raise EvaluationError(
+            f"{file} is of other queries: they are called like {next(iter(run))!r}, those of "
+            f"{outcome.task.name} like {next(iter(qrels))!r}"
+        )
+    rankings = {
+        query_id: [hit.doc_id for hit in run.get(query_id, ())][:RUN_DEPTH] for query_id in qrels
+    }
+    others = standard.measure(qrels, rankings)
+    return compare(
+        {query_id: row[_MEASURE] for query_id, row in outcome.standard.items()},
+        {query_id: row[_MEASURE] for query_id, row in others.items()},
+    )
 
 
 def compare(values: Mapping[str, float], others: Mapping[str, float]) -> Comparison:

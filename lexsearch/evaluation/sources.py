@@ -1,4 +1,4 @@
-"""Where rankings come from: an index, a file of captions, or a run made before.
+"""Where rankings come from: an index, or a file of captions.
 
 Documents are called by the names that a data set or judgements have for them.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -30,6 +30,9 @@ class Source(ABC):
 
     names: Set[str]
     notes: Sequence[str] = ()
+
+    def prepare(self, texts: Sequence[str], progress: ProgressCallback) -> None:  # noqa: B027
+        """Get told all texts that `rank` will be asked; for sources that do better in bulk."""
 
     @abstractmethod
     def rank(self, text: str, depth: int | None) -> list[Scored]:
@@ -93,17 +96,6 @@ def _all_names(index: Index) -> Iterator[tuple[str, str, list[str]]]:
             files = [os.path.basename(path) for path in paths]
             names = [doc_id, *paths, *encoded, *files, *map(stem, files)]
             yield doc_id, (encoded or [quote(doc_id, safe="/")])[0], names
-
-
-class RunSource(Source):
-    """Rankings made before, of the same texts; `run` has them by query_id, `texts` by text."""
-
-    def __init__(self, run: Mapping[str, Sequence[Scored]], texts: Mapping[str, str]) -> None:
-        self._run = {text: run.get(query_id, ()) for query_id, text in texts.items()}
-        self.names = {hit.doc_id for ranking in run.values() for hit in ranking}
-
-    def rank(self, text: str, depth: int | None) -> list[Scored]:
-        return list(self._run.get(text, ()))[:depth]
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The measures of trec_eval, computed by ir-measures, so that they mean what they mean elsewhere."""
+"""The measures of trec_eval, by ir-measures, so that they mean what they mean elsewhere."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from lexsearch.errors import EvaluationError
 
-MEASURES = ("AP", "RR", "nDCG@10", "P@10", "Rprec")
-"""Mean AP is mAP. Names as ir-measures writes them."""
+MEASURES = ("AP", "AP@1000", "RR", "nDCG@10", "P@10", "Rprec")
+"""Names as ir-measures writes them; AP@1000 is for comparisons with runs of that depth."""
 
 
 def measure(

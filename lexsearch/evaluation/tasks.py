@@ -43,7 +43,9 @@ def topics_task(topics: Sequence[Topic], qrels: Qrels) -> tuple[Task, list[str]]
 
     Raises EvaluationError when no topic is judged.
     """
-    asked = [Question(topic.query_id, topic.text, qrels.get(topic.query_id, {})) for topic in topics]
+    asked = [
+        Question(topic.query_id, topic.text, qrels.get(topic.query_id, {})) for topic in topics
+    ]
     judged = tuple(question for question in asked if question.relevant)
     if not judged:
         raise EvaluationError(

@@ -9,10 +9,11 @@ from lexsearch.errors import EvaluationError
 from lexsearch.evaluation.datasets import Dataset
 from lexsearch.evaluation.trec import read_text
 
-_CLASSES = (
-    "aeroplane bicycle bird boat bottle bus car cat chair cow diningtable dog horse motorbike "
-    "person pottedplant sheep sofa train tvmonitor"
-).split()
+_CLASSES = [
+    *("aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow"),
+    *("diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa"),
+    *("train", "tvmonitor"),
+]
 _WORDS = {"diningtable": "dining table", "pottedplant": "potted plant", "tvmonitor": "tv monitor"}
 
 
@@ -28,9 +29,7 @@ def read_voc(folder: Path, split: str = "test", *, difficult: bool = False) -> D
     """
     image_set = folder / "ImageSets" / "Main" / f"{split}.txt"
     if not image_set.exists():
-        there = sorted(
-            file.stem for file in image_set.parent.glob("*.txt") if "_" not in file.stem
-        )
+        there = sorted(file.stem for file in image_set.parent.glob("*.txt") if "_" not in file.stem)
         raise EvaluationError(
             f"{folder} has no image set {split!r}; it has: {', '.join(there) or 'none'}"
         )
