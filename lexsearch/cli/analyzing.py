@@ -117,7 +117,7 @@ def clipscore(
     40 patches with the whole: the mean over crops and labels, and that of each label's best crop
     (Fig. 3 of the paper; w = 2.5).
     """
-    from lexsearch.evaluation.analysis import CropScores, average, draw_scores, score_pictures
+    from lexsearch.evaluation.analysis import average, draw_scores, score_pictures
     from lexsearch.evaluation.baselines import DualEncoder
 
     if bool(labels) == bool(data):

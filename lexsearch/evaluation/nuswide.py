@@ -19,7 +19,7 @@ def read_nus_wide(folder: Path, image_list: Path | None = None) -> Dataset:
     folder: with ImageList/Imagelist.txt and Groundtruth/AllLabels/Labels_<concept>.txt, which
         has one line an image, 1 or 0, in the order of the list.
     image_list: a file that names the test images, one a line ("0001_2124494179.jpg");
-        without it, 100 are drawn of every concept, from the commonest on, none twice, always the
+        without it, 100 are drawn of every concept, from the rarest on, none twice, always the
         same ones. Which 2,100 the paper drew is not known.
 
     Raises EvaluationError naming a file that is missing, or does not fit the image list.
@@ -84,7 +84,7 @@ def _positives(file: Path, count: int) -> list[int]:
 def _draw(concepts: list[list[int]]) -> list[int]:
     generator = random.Random(0)
     drawn: dict[int, None] = {}
-    for having in concepts:
+    for having in reversed(concepts):
         free = [place for place in having if place not in drawn]
         drawn.update(dict.fromkeys(generator.sample(free, min(DRAWN, len(free)))))
     return list(drawn)
