@@ -32,6 +32,7 @@ _RAM_BUFFER_MB = 128.0
 _THREADS = min(4, os.cpu_count() or 1)  # that Java turns documents into an index on
 _BLOCK_DOCUMENTS, _BLOCK_CHARACTERS = 256, 200_000  # handed to Java at once, at most
 _MAX_CLAUSES = 65_536
+_FEW = 100  # hits; for more it pays to keep them in Java
 _TICK = 1_000_000_000  # nanoseconds: more than it takes until a further change shows
 _LEXICON = Path(__file__).parent.parent / "lexicon"
 _FOUND = re.compile(r"fields=\[([^,\]]+), \[([0-9a-f ]*)\]\]")
@@ -157,7 +158,7 @@ class LuceneEngine(Engine):
             if parsed is None or limit <= 0:
                 return []
             found = self._searcher.search(parsed, limit, _by_score_then_id())
-            text = self._java.Arrays.toString(found.scoreDocs, pass_by_reference=False)
+            text = _as_text(found, limit)
         return [Scored(_from_hex(doc_id), float(score)) for score, doc_id in _FOUND.findall(text)]
 
     def _parse(self, query: Query) -> Any:
@@ -284,6 +285,34 @@ def _changed(folder: Path) -> int | None:
     return changed if time.time_ns() - changed > _TICK else None
 
 
+def _as_text(found: Any, limit: int) -> str:
+    """All hits as one string, written by Java."""
+    java = _classes.load()
+    if limit <= _FEW:
+        return str(java.Arrays.toString(found.scoreDocs, pass_by_reference=False))
+    arguments = java.ArrayList()
+    arguments.add(found)
+    return str(_hits_writer().invokeWithArguments(arguments))
+
+
+@cache
+def _hits_writer() -> Any:
+    """Arrays.toString(found.scoreDocs) composed inside Java: an array that comes to Python on its
+    way becomes an object a hit, which takes longer than the search. Composing takes a moment.
+    """
+    java = _classes.load()
+    hits, string = java.find("[Lorg.apache.lucene.search.ScoreDoc;"), java.find("java.lang.String")
+    methods, types = java.MethodHandles, java.MethodType
+    public = methods.publicLookup()
+    get = public.findGetter(java.find("org.apache.lucene.search.TopDocs"), "scoreDocs", hits)
+    objects = java.find("[Ljava.lang.Object;")
+    write = public.findStatic(
+        java.find("java.util.Arrays"), "toString", types.methodType(string, objects)
+    )
+    return methods.filterReturnValue(get, write.asType(types.methodType(string, hits)))
+
+
+@lru_cache(maxsize=100_000)
 def _from_hex(digits: str) -> str:
     """The text that Java writes as "6c 65 78"; of a byte below 16 it writes one digit."""
     try:
