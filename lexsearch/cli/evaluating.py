@@ -147,7 +147,9 @@ def evaluate(
     plots: Path | None,
     quiet: bool,
 ) -> None:
-    """Measure how well an index, or a file of captions, answers queries with known answers.
+    """Measure how well pictures are found.
+
+    The index, or a file of captions, is asked queries of which the right pictures are known.
 
     Precision and recall are micro-averaged over queries, as in the paper, so that even a perfect
     ranking has a PR-AUC below 1: it is printed beside. "Retrieved" is the PR-AUC where precision
