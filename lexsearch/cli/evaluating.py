@@ -178,7 +178,8 @@ def evaluate(
         else:
             from lexsearch.evaluation.sources import IndexSource
 
-            index = stack.enter_context(_searched(path, captions, analyzer, progress))
+            index, notes = stack.enter_context(_searched(path, captions, analyzer, progress))
+            plan.notes.extend(notes)
             source = IndexSource(index, plan.wanted, only=plan.dataset is not None)
         keep = stack.enter_context(_runs(trec))
         outcomes = run(source, plan.tasks, progress, keep)
@@ -231,17 +232,17 @@ def _data_plan(
 @contextmanager
 def _searched(
     path: str, captions: Iterable[str] | None, analyzer: str, progress: Callable[[Any], None]
-) -> Iterator[Index]:
+) -> Iterator[tuple[Index, list[str]]]:
     if captions is None:
         from lexsearch.index import Index
 
         with Index(path, create=False) as index:
-            yield index
+            yield index, []
     else:
         from lexsearch.evaluation.sources import index_of_captions
 
-        with index_of_captions(captions, analyzer, progress) as index:
-            yield index
+        with index_of_captions(captions, analyzer, progress) as found:
+            yield found
 
 
 @contextmanager

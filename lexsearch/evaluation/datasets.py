@@ -70,8 +70,9 @@ def open_dataset(
     parts: list[Dataset] = []
     for path in paths:
         if path.is_dir():
-            if (path / "ImageSets" / "Main").is_dir():
-                parts.append(read_voc(path, split, difficult=difficult))
+            voc = path / "VOC2007" if (path / "VOC2007").is_dir() else path
+            if (voc / "ImageSets" / "Main").is_dir():
+                parts.append(read_voc(voc, split, difficult=difficult))
             elif (path / "Groundtruth").is_dir():
                 parts.append(read_nus_wide(path, image_list))
             elif files := _coco_files(path):

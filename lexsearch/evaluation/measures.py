@@ -90,8 +90,10 @@ def _positives(queries: Sequence[Judged]) -> int:
 def area(points: Sequence[Point]) -> float:
     """The area under a precision-recall curve by the trapezoidal rule (PR-AUC).
 
-    From the recall at the first point to that at the last: nothing is added at either end, so
-    that even a perfect ranking may stay below 1 (see `perfect`).
+    From the recall at the first point to that at the last; nothing is added at either end. So
+    even a perfect ranking stays below 1 (see `perfect`), and where queries have so few relevant
+    documents that one is a large share of them, a worse ranking, whose first point lies further
+    left, may even come out above.
     """
     return sum((b.recall - a.recall) * (a.precision + b.precision) / 2 for a, b in pairwise(points))
 

@@ -101,8 +101,9 @@ def _all_names(index: Index) -> Iterator[tuple[str, str, list[str]]]:
 @contextmanager
 def index_of_captions(
     lines: Iterable[str], analyzer: str, progress: ProgressCallback
-) -> Iterator[Index]:
-    """A temporary index of captions as JSON Lines, ranked with k1 0.9 and b 0.4.
+) -> Iterator[tuple[Index, list[str]]]:
+    """A temporary index of captions as JSON Lines, ranked with k1 0.9 and b 0.4, and notes on
+    lines that are no captions.
 
     Raises EvaluationError when no line is a caption.
     """
@@ -115,4 +116,10 @@ def index_of_captions(
                 f"there is no caption in the file{reason if outcome.failed else ''}; "
                 'each line should be like {"doc_id": "1", "text": "a dog"}'
             )
-        yield index
+        notes = []
+        if outcome.failed:
+            number, reason = outcome.failed[0]
+            notes.append(
+                f"{len(outcome.failed)} lines are no captions (the first: line {number}: {reason})"
+            )
+        yield index, notes
