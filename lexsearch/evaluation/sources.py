@@ -59,6 +59,7 @@ class IndexSource(Source):
             self._names[doc_id] = found or (() if only else (own,))
         self.names = frozenset(name for names in self._names.values() for name in names)
         self._one_to_one = len(self.names) == len(self._names)
+        self._own_names = all(names == (doc_id,) for doc_id, names in self._names.items())
         missing = [name for name in wanted if name not in self.names]
         if len(missing) == len(wanted):
             raise EvaluationError(
@@ -77,6 +78,8 @@ class IndexSource(Source):
             hits = self._index.rank(text, len(self._names) if whole else depth or 0)
         except QueryError:
             return []  # a text of nothing but commas
+        if self._own_names:
+            return hits
         if self._one_to_one:
             return [Scored(self._names[doc_id][0], score) for doc_id, score in hits]
         best: dict[str, float] = {}
@@ -100,7 +103,9 @@ def _all_names(index: Index) -> Iterator[tuple[str, str, list[str]]]:
 
 @contextmanager
 def index_of_captions(
-    lines: Iterable[str], analyzer: str, progress: ProgressCallback
+    lines: Iterable[str],
+    analyzer: str = "porter",
+    progress: ProgressCallback = lambda progress: None,
 ) -> Iterator[tuple[Index, list[str]]]:
     """A temporary index of captions as JSON Lines, ranked with k1 0.9 and b 0.4, and notes on
     lines that are no captions.
