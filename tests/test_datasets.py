@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from lexsearch.engines import Scored
 from lexsearch.errors import EvaluationError
 from lexsearch.evaluation import tasks
 from lexsearch.evaluation.datasets import Dataset, open_dataset
-from lexsearch.evaluation.trec import read_qrels, read_run, read_topics
+from lexsearch.evaluation.trec import read_qrels, read_run, read_topics, write_run
 
 
 def write(path: Path, text: str) -> Path:
@@ -219,6 +223,11 @@ def test_voc_leaves_difficult_objects_out_unless_asked(tmp_path: Path) -> None:
     assert open_dataset([folder], split="trainval").images == ("000005",)
 
 
+def test_voc_is_found_below_its_devkit(tmp_path: Path) -> None:
+    voc(tmp_path / "VOC2007")
+    assert len(open_dataset([tmp_path]).images) == 2
+
+
 def test_voc_says_which_file_is_missing_or_damaged(tmp_path: Path) -> None:
     folder = voc(tmp_path / "VOC2007")
     with pytest.raises(EvaluationError, match="no image set 'val'; it has: test, trainval"):
@@ -351,6 +360,29 @@ def test_wrong_trec_files_are_told(tmp_path: Path, read: object, text: str, mess
     with pytest.raises(EvaluationError, match=message) as caught:
         read(write(tmp_path / "wrong.txt", text))  # type: ignore[operator]
     assert "wrong.txt" in str(caught.value)
+
+
+@given(
+    st.dictionaries(
+        st.from_regex(r"[!-~é]{1,8}", fullmatch=True),
+        st.lists(
+            st.tuples(
+                st.from_regex(r"[!-~ü]{1,8}", fullmatch=True), st.integers(0, 10**6).map(float)
+            ),
+            min_size=1,
+            unique_by=lambda hit: hit[0],
+        ),
+        min_size=1,
+    )
+)
+def test_a_run_is_read_as_it_was_written(run: dict[str, list[tuple[str, float]]]) -> None:
+    ranked = {
+        query_id: sorted((Scored(*hit) for hit in hits), key=lambda hit: -hit.score)
+        for query_id, hits in run.items()
+    }
+    with TemporaryDirectory() as folder:
+        text = "".join(write_run(query_id, hits) for query_id, hits in ranked.items())
+        assert read_run(write(Path(folder) / "a.trec", text)) == ranked
 
 
 def test_qrels_keep_what_is_relevant_and_how_much(tmp_path: Path) -> None:

@@ -62,7 +62,8 @@ def measured(ended: subprocess.CompletedProcess[str]) -> dict[str, dict[str, obj
 def test_captions_topics_and_qrels_give_measures_that_can_be_worked_out(run: Run) -> None:
     # t1: b a. t2: a b c. t3: nothing. Relevant: 2 + 2 + 1, of which a, b, a are found.
     found = measured(run("evaluate", *BY_HAND, "--json"))["topics"]
-    assert (found["queries"], found["depth"]) == (3, 5)
+    assert (found["queries"], found["depth"], found["pictures"]) == (3, 5, 5)
+    assert found["ranking"] == "BM25, k1 0.9, b 0.4, porter words"
     assert found["curve"] == [
         {"k": 1, "precision": pytest.approx(2 / 3), "recall": pytest.approx(2 / 5)},
         {"k": 2, "precision": pytest.approx(3 / 6), "recall": pytest.approx(3 / 5)},
@@ -78,7 +79,7 @@ def test_captions_topics_and_qrels_give_measures_that_can_be_worked_out(run: Run
 def test_an_index_gives_a_table(run: Run) -> None:
     ended = run("evaluate", "--topics", "topics.tsv", "--qrels", "qrels.txt")
     assert ended.returncode == 0
-    assert ended.stdout.splitlines()[0] == "5 pictures"
+    assert ended.stdout.splitlines()[0] == "5 pictures by BM25, k1 0.9, b 0.4, english words"
     assert "PR-AUC    perfect  retrieved        mAP" in ended.stdout
     assert ended.stdout.splitlines()[-1].split() == [
         "Topics",
@@ -184,6 +185,8 @@ def test_feedback_and_captions_of_a_data_set(run: Run, folder: Path) -> None:
         ((*BY_HAND[2:], "--captions", "topics.tsv"), 4, "there is no caption in the file"),
         ((*BY_HAND[2:], "--index", "nowhere"), 4, "there is no index"),
         (("--dense", "x", *BY_HAND[2:]), 2, "--dense needs"),
+        ((*BY_HAND, "--task", "keyword"), 2, "--task is for --data"),
+        ((*BY_HAND[2:], "--analyzer", "porter"), 2, "lexsearch reindex --analyzer"),
     ],
 )
 def test_what_does_not_fit_is_told(

@@ -65,10 +65,8 @@ class _Plan:
 )
 @click.option(
     "--analyzer",
-    default="porter",
-    show_default=True,
     type=click.Choice(["english", "porter"]),
-    help="How words of --captions are reduced; porter is the paper's.",
+    help="How words of --captions are reduced: porter, the paper's, unless given.",
 )
 @click.option("--topics", type=_existing, help="Queries: id TAB text, one a line, or TREC's <top>.")
 @click.option("--qrels", type=_existing, help="Judgements of the topics, in TREC's format.")
@@ -130,7 +128,7 @@ class _Plan:
 def evaluate(
     path: str,
     captions: Iterable[str] | None,
-    analyzer: str,
+    analyzer: str | None,
     topics: Path | None,
     qrels: Path | None,
     data: tuple[Path, ...],
@@ -164,6 +162,12 @@ def evaluate(
         raise click.UsageError("give either --topics and --qrels, or --data")
     if bool(dense) != bool(images) or (dense and not data):
         raise click.UsageError("--dense needs --data and --images")
+    if names and topics:
+        raise click.UsageError("--task is for --data; the task of --topics is their judgements")
+    if analyzer and captions is None:
+        raise click.UsageError(
+            "--analyzer is for --captions; an index is changed by: lexsearch reindex --analyzer"
+        )
     plan = (
         _topics_plan(topics, qrels)
         if topics and qrels
@@ -178,7 +182,9 @@ def evaluate(
         else:
             from lexsearch.evaluation.sources import IndexSource
 
-            index, notes = stack.enter_context(_searched(path, captions, analyzer, progress))
+            index, notes = stack.enter_context(
+                _searched(path, captions, analyzer or "porter", progress)
+            )
             plan.notes.extend(notes)
             source = IndexSource(index, plan.wanted, only=plan.dataset is not None)
         keep = stack.enter_context(_runs(trec))
@@ -189,9 +195,10 @@ def evaluate(
         for outcome in outcomes:
             compared = comparisons.get(outcome.task.title)
             extra = {"comparison": compared._asdict()} if compared else {}
-            click.echo(json.dumps({**report.as_object(outcome), **extra}))
+            shared = {"pictures": len(source.names), "ranking": source.ranking}
+            click.echo(json.dumps({**report.as_object(outcome), **shared, **extra}))
     else:
-        click.echo(f"{len(source.names):,} pictures")
+        click.echo(f"{len(source.names):,} pictures by {source.ranking}")
         click.echo("\n".join(report.tables(outcomes)))
         if comparisons:
             click.echo("\n".join(("", *report.comparison_lines(comparisons))))

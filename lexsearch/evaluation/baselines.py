@@ -125,6 +125,7 @@ class DenseSource(Source):
         files = find_files(folder, dataset.images)
         failed = {name: "there is no such file" for name in dataset.images if name not in files}
         self._encoder = DualEncoder(model)
+        self.ranking = f"cosine similarity, {model}"
         names: list[str] = []
 
         def pictures() -> Iterator[Image.Image]:

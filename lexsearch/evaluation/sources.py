@@ -25,10 +25,12 @@ ProgressCallback = Callable[[Progress], None]
 class Source(ABC):
     """Something that ranks documents by a text.
 
-    names: all documents that it could find. notes: what does not fit, for people.
+    names: all documents that it could find. ranking: by what it ranks, and notes: what does not
+    fit, for people.
     """
 
     names: Set[str]
+    ranking: str
     notes: Sequence[str] = ()
 
     def prepare(self, texts: Sequence[str], progress: ProgressCallback) -> None:  # noqa: B027
@@ -51,6 +53,8 @@ class IndexSource(Source):
 
     def __init__(self, index: Index, wanted: Iterable[str], *, only: bool) -> None:
         self._index = index
+        settings = index.settings.ranking
+        self.ranking = f"BM25, k1 {settings.k1}, b {settings.b}, {settings.analyzer} words"
         wanted = list(dict.fromkeys(wanted))
         known = frozenset(wanted)
         self._names: dict[str, tuple[str, ...]] = {}
