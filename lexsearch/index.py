@@ -33,7 +33,7 @@ from lexsearch.errors import (
     LexsearchError,
 )
 from lexsearch.queries import parse
-from lexsearch.records import WHOLE, Caption, CaptionerKey, Failure, Hit, Progress, Query
+from lexsearch.records import WHOLE, Caption, CaptionerKey, Document, Failure, Hit, Progress, Query
 
 if TYPE_CHECKING:
     from lexsearch.captioners import Captioner
@@ -234,6 +234,15 @@ class Index:
             return []
         with self._lock:
             return self._reading().listed()
+
+    def contents(self) -> Iterator[Document]:
+        """What can be found, as the text index has it: each with its captions in effect joined."""
+        from lexsearch.documents import compose
+
+        listed = set(self.documents())
+        for doc_id, captions in self._store().scan() if listed else ():
+            if doc_id in listed:
+                yield compose(doc_id, captions, self.settings.captioner)
 
     def _ask(self, question: Callable[[Engine], Any]) -> Any:
         """Put a question to the text index; one that is missing or broken is made anew."""

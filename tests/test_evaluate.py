@@ -214,6 +214,17 @@ def test_topics_that_are_not_judged_are_noted(run: Run, folder: Path) -> None:
     assert "1 judged queries have no topic (one is q9)" in ended.stderr
 
 
+def test_only_captions_in_effect_are_read(folder: Path) -> None:
+    with lexsearch.open(folder / "corrected") as index:
+        index.import_captions(['{"doc_id": "x", "text": "cat", "caption_id": "1"}'])
+        index.import_captions(['{"doc_id": "y", "text": "cow"}'])
+        index.edit_caption("x", "a corrected dog", caption_id="1")
+        index.remove("y")
+        assert [tuple(document) for document in index.contents()] == [("x", "a corrected dog")]
+        assert index.documents() == ["x"]
+        assert [hit.doc_id for hit in index.rank("dog", 5)] == ["x"]
+
+
 def test_words_are_counted_and_drawn(run: Run, folder: Path) -> None:
     ended = run("analyze", "words", "--json", "--plot", "words.png")
     assert ended.returncode == 0, ended.stderr

@@ -74,8 +74,7 @@ def _texts(index: Index, name: str | None) -> Iterator[str]:
     if name is not None:
         yield from (row.text for row in index.known(name).captions if row.text)
     else:
-        for line in index.export_captions():
-            yield json.loads(line)["text"]
+        yield from (document.contents for document in index.contents())
 
 
 @analyze.command(
