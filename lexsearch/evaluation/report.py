@@ -62,7 +62,11 @@ def as_object(outcome: Outcome) -> dict[str, Any]:
 
 
 def write_csv(file: IO[str], outcomes: Iterable[Outcome]) -> None:
-    """One value a line, of every query and, as query "all", of the task, like trec_eval -q."""
+    """One value a line, of every query and, as query "all", of the task, like trec_eval -q.
+
+    With the points of curves: of every query too, unless each has one relevant picture, where RR
+    says the same.
+    """
     writer = csv.writer(file)
     writer.writerow(["task", "query", "measure", "value"])
     for outcome in outcomes:
@@ -79,7 +83,8 @@ def write_csv(file: IO[str], outcomes: Iterable[Outcome]) -> None:
 
 
 def _curves(outcome: Outcome) -> Iterator[tuple[str, Sequence[Any]]]:
-    yield from outcome.query_curves().items()
+    if not finds_one(outcome):
+        yield from outcome.query_curves().items()
     yield "all", outcome.curve()
 
 
