@@ -28,7 +28,8 @@ class DualEncoder:
     """Any model of transformers that maps pictures and texts into one space."""
 
     def __init__(self, model: str) -> None:
-        """Load a model by its name on the hub, or from its folder, onto the GPU if there is one.
+        """Load a model from its folder, or by its name from the cache of the Hugging Face hub, onto
+        the GPU if there is one. Nothing is downloaded.
 
         Raises EvaluationError when it cannot be loaded or is not a dual encoder.
         """
@@ -37,14 +38,14 @@ class DualEncoder:
 
         image_processor: Any = AutoImageProcessor
         try:
-            self._tokenizer = AutoTokenizer.from_pretrained(model)
-            self._processor = image_processor.from_pretrained(model)
-            loaded = AutoModel.from_pretrained(model, dtype=torch.float32)
+            self._tokenizer = AutoTokenizer.from_pretrained(model, local_files_only=True)
+            self._processor = image_processor.from_pretrained(model, local_files_only=True)
+            loaded = AutoModel.from_pretrained(model, dtype=torch.float32, local_files_only=True)
         except (OSError, ValueError, ImportError) as error:
             reason = str(error).strip().partition("\n")[0]
             raise EvaluationError(
-                f"the model {model} cannot be loaded ({reason}); give a name on the Hugging Face "
-                "hub, or a folder with model, tokenizer and image processor"
+                f"the model {model} cannot be loaded ({reason}); name a folder with model, "
+                f"tokenizer and image processor, or fetch a model first: hf download {model}"
             ) from error
         if not (hasattr(loaded, "get_image_features") and hasattr(loaded, "get_text_features")):
             raise EvaluationError(
