@@ -259,6 +259,11 @@ class Catalog:
         rows = self._rows(f"SELECT 1 FROM documents WHERE doc_id = ? AND {_LIVE}", doc_id)
         return bool(rows)
 
+    def listed(self) -> list[str]:
+        """The ids of all documents that are to be found, in order."""
+        rows = self._rows(f"SELECT doc_id FROM documents WHERE {_LIVE} ORDER BY doc_id")
+        return [str(row[0]) for row in rows]
+
     def known(self, doc_ids: Sequence[str]) -> set[str]:
         """Those of the ids that are documents already."""
         found: set[str] = set()

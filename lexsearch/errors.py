@@ -6,6 +6,7 @@
     │   └── CaptionerUnavailable   it cannot go on at all (a server that is gone, say)
     ├── ImportFormatError   a line of an imported file is not a caption
     ├── QueryError          the query holds nothing to search for
+    ├── EvaluationError     a data set, topics, qrels or a run cannot be used, or do not fit
     └── IndexUnusable         the index as a whole cannot be used
         ├── IndexNotFound   there is no index at that path
         ├── IndexLocked     another process is writing to it
@@ -40,6 +41,10 @@ class ImportFormatError(LexsearchError):
 
 class QueryError(LexsearchError):
     """A query that holds no keyword."""
+
+
+class EvaluationError(LexsearchError):
+    """Topics, judgements or a data set cannot be read, or do not fit what is searched."""
 
 
 class IndexUnusable(LexsearchError):

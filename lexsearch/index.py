@@ -24,7 +24,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from lexsearch.catalog import Catalog
-from lexsearch.engines import Engine, Ranking, Stored, open_engine
+from lexsearch.engines import Engine, Ranking, Scored, Stored, open_engine
 from lexsearch.errors import (
     EngineError,
     IndexNotFound,
@@ -33,11 +33,13 @@ from lexsearch.errors import (
     LexsearchError,
 )
 from lexsearch.lexicon import Lexicon
-from lexsearch.queries import parse
+from lexsearch.queries import parse, parse_plainly
 from lexsearch.records import (
     WHOLE,
     Caption,
     CaptionerKey,
+    Document,
+    Evidence,
     Failure,
     Hit,
     Progress,
@@ -209,7 +211,6 @@ class Index:
         *,
         mode: str = "best",
         match: Match = "best",
-        words: bool = True,
     ) -> Results:
         """The k best pictures for a query such as "bus, traffic light, -person", best first.
 
@@ -219,41 +220,23 @@ class Index:
         match: "best" gives pictures with all keywords first, then those that lack one, and ends
             where no keyword is left; "all" gives only pictures with all of them; "any" ranks
             every picture that has anything to do with the query, to measure rankings.
-        words: also say why each picture matched (takes a moment for very large k).
+        Where only ids are wanted, of very many pictures, `rank` is faster.
         Raises QueryError for an empty query.
         """
         if mode not in MODES or match not in MATCHES:
             raise LexsearchError(f"mode is one of {MODES}, match one of {MATCHES}")
-        parsed = parse(query) if isinstance(query, str) else query
+        parsed = _understood(query, mode)
         if not self._has_captions():
             return Results(query=parsed)
         with self._lock:
             self._reading()  # without a catalog nothing can be found: then it is made first
             asked = self._resolved(parsed)
-            found = self._ask(lambda searcher: searcher.search(asked, k, mode, match, words=words))
+            found = self._ask(lambda searcher: searcher.search(asked, k, mode, match))
             paths = self._paths([scored.doc_id for scored in found.documents])
-        nothing = (Stored(),) * len(found.documents)
         hits = [
-            Hit(
-                rank,
-                scored.score,
-                scored.doc_id,
-                next(iter(paths[scored.doc_id]), None),
-                paths[scored.doc_id],
-                tuple(dict.fromkeys(word for one in evidence for word in one.words)),
-                evidence,
-                missing,
-                *(stored.size or (None, None)),
-            )
-            for rank, (scored, stored, evidence, missing) in enumerate(
-                zip(
-                    found.documents,
-                    found.stored or nothing,
-                    found.evidence or ((),) * len(nothing),
-                    found.missing or ((),) * len(nothing),
-                    strict=True,
-                ),
-                1,
+            _hit(rank, scored.score, scored.doc_id, paths[scored.doc_id], *reasons)
+            for rank, (scored, *reasons) in enumerate(
+                zip(found.documents, found.stored, found.evidence, found.missing, strict=True), 1
             )
         ]
         return Results(hits, query=parsed, total=found.total, unknown=found.unknown)
@@ -261,11 +244,33 @@ class Index:
     def suggest(self, query: str | Query, n: int = 8, k: int = 50) -> list[Suggestion]:
         """Words that split the k best pictures for a query best, with how many have them."""
         parsed = parse(query) if isinstance(query, str) else query
-        if not self._has_captions():
-            return []
         with self._lock:
             asked = self._resolved(parsed)
             return self._ask(lambda searcher: searcher.suggest(asked, n, k))
+
+    def explain(self, query: str | Query, name: str | os.PathLike[str]) -> Hit | None:
+        """Why one picture, by its path or doc_id, matches a query; None when it does not.
+
+        Rank and score are 0: it is not compared with others.
+        """
+        parsed = parse(query) if isinstance(query, str) else query
+        with self._lock:
+            doc_id = self._find(name)
+            asked = self._resolved(parsed)
+            stored, evidence, missing = self._ask(lambda one: one.explain(asked, doc_id))
+            paths = self._paths([doc_id])[doc_id]
+        if not evidence:
+            return None
+        return _hit(0, 0.0, doc_id, paths, stored, evidence, missing)
+
+    def total(self, query: str | Query, match: Match = "best") -> int:
+        """How many pictures match a query."""
+        parsed = parse(query) if isinstance(query, str) else query
+        if not self._has_captions():
+            return 0
+        with self._lock:
+            asked = self._resolved(parsed)
+            return self._ask(lambda searcher: searcher.total(asked, match))
 
     def session(self, query: str | Query) -> Session:
         """A search that goes on in rounds: keywords are added, dropped, taken back."""
@@ -281,6 +286,37 @@ class Index:
                 for word in query.keywords
             )
         )
+
+    def rank(
+        self, query: str | Query, k: int, *, mode: str = "best", match: Match = "any"
+    ) -> list[Scored]:
+        """The k best documents, best first, as `search` ranks them, without paths and words.
+
+        For many queries at great depths, as in evaluation.
+        """
+        parsed = _understood(query, mode)
+        if not self._has_captions():
+            return []
+        with self._lock:
+            self._reading()  # without a catalog nothing can be found: then it is made first
+            asked = self._resolved(parsed)
+            return self._ask(lambda searcher: searcher.rank(asked, k, mode, match))
+
+    def documents(self) -> list[str]:
+        """The doc_ids of all that can be found, in order."""
+        if not self._has_captions():
+            return []
+        with self._lock:
+            return self._reading().listed()
+
+    def contents(self) -> Iterator[Document]:
+        """What can be found, as the text index has it: each with its captions in effect joined."""
+        from lexsearch.documents import compose
+
+        listed = set(self.documents())
+        for doc_id, captions in self._store().scan() if listed else ():
+            if doc_id in listed:
+                yield compose(doc_id, captions, self.settings.captioner)
 
     def _ask(self, question: Callable[[Searcher], T]) -> T:
         """Put a question to the text index; one that is missing or broken is made anew."""
@@ -548,6 +584,28 @@ class Index:
                 caption_bytes=_size(self.path / "captions"),
                 text_index_bytes=_size(self._lucene),
             )
+
+
+def _hit(
+    rank: int,
+    score: float,
+    doc_id: str,
+    paths: tuple[str, ...],
+    stored: Stored,
+    evidence: tuple[Evidence, ...],
+    missing: tuple[str, ...],
+) -> Hit:
+    width, height = stored.size or (None, None)
+    words = tuple(dict.fromkeys(word for one in evidence for word in one.words))
+    path = next(iter(paths), None)
+    return Hit(rank, score, doc_id, path, paths, words, evidence, missing, width, height)
+
+
+def _understood(query: str | Query, mode: str) -> Query:
+    """In paper mode signs, quotes and fields are words like any other."""
+    if isinstance(query, Query):
+        return query
+    return parse_plainly(query) if mode == "paper" else parse(query)
 
 
 def _size(folder: Path) -> int:

@@ -14,6 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from lexsearch.errors import ImageError
 from lexsearch.images import MAX_PIXELS, open_picture, pixel_bound
+from lexsearch.records import Box
 
 _THUMBNAIL = (360, 180)
 _ROW = 20  # about as many pixels as a line of text is high
@@ -22,6 +23,8 @@ _SIXEL_COLOURS = 128
 _TILE = (240, 180)
 _GAP = 16
 _TEXT_SIZE = 15
+_SCREEN = 1600
+_COLOURS = ("#c2185b", "#1565c0", "#2e7d32", "#6a1b9a", "#bf5600", "#00695c")
 _LINES = 3  # of a caption
 _PAPER, _INK, _FADED, _GREY = "#ffffff", "#1a1a1a", "#6b6b6b", "#d9d9d9"
 
@@ -122,6 +125,43 @@ def _base64(image: Image.Image, format: str) -> str:
 
 
 # Contact sheets
+
+
+def draw_boxes(path: str, boxes: Sequence[tuple[str, Box]]) -> Image.Image:
+    """The upright picture as RGB, no larger than a screen, with named boxes drawn on it.
+
+    boxes: names, and boxes in pixels of the upright picture. Raises ImageError.
+    """
+    with pixel_bound(MAX_PIXELS):
+        picture = open_picture(path, side=_SCREEN)
+    image = picture.image.convert("RGB")
+    image.thumbnail((_SCREEN, _SCREEN), Image.Resampling.LANCZOS, reducing_gap=3.0)
+    scale = image.width / picture.width
+    draw = ImageDraw.Draw(image)
+    width = max(2, round(max(image.size) / 250))
+    font = ImageFont.load_default(size=max(_TEXT_SIZE, round(max(image.size) / 45)))
+    taken: list[tuple[float, float, float, float]] = []
+    for number, (name, box) in enumerate(boxes):
+        colour = _COLOURS[number % len(_COLOURS)]
+        left, top, right, bottom = (round(edge * scale) for edge in box)
+        inset = number * width  # so that boxes of several names stay apart
+        outline = (left + inset, top + inset, right - 1 - inset, bottom - 1 - inset)
+        if outline[2] > outline[0] and outline[3] > outline[1]:
+            draw.rectangle(outline, outline=colour, width=width)
+        label = draw.textbbox((left + inset + 2 * width, top + inset + 2 * width), name, font=font)
+        while any(_overlap(label, other) for other in taken) and label[3] < image.height:
+            step = label[3] - label[1] + 3 * width
+            label = (label[0], label[1] + step, label[2], label[3] + step)
+        taken.append(label)
+        draw.rectangle(
+            (label[0] - width, label[1] - width, label[2] + width, label[3] + width), colour
+        )
+        draw.text((label[0], label[1]), name, "white", font, anchor="lt")
+    return image
+
+
+def _overlap(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
 def contact_sheet(pictures: Sequence[tuple[str, str]]) -> Image.Image:

@@ -9,7 +9,7 @@ Commas separate keywords. A sign, a quote or a field begins a keyword of its own
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from lexsearch.errors import QueryError
 from lexsearch.records import FIELDS, Keyword, Query
@@ -34,10 +34,20 @@ Keyword(text='traffic light', sign='', quoted=False, field=''))
 
     Raises QueryError when there is no keyword in it.
     """
-    keywords = tuple(dict.fromkeys(_keywords(text)))
-    if not keywords:
+    return _query(_keywords(text))
+
+
+def parse_plainly(text: str) -> Query:
+    """Keywords between commas, with nothing else understood, as the paper has it."""
+    parts = (" ".join(part.split()) for part in text.split(","))
+    return _query(Keyword(part) for part in parts if part)
+
+
+def _query(keywords: Iterable[Keyword]) -> Query:
+    each = tuple(dict.fromkeys(keywords))
+    if not each:
         raise QueryError('nothing to search for: try lexsearch query "bus, traffic light"')
-    return Query(keywords)
+    return Query(each)
 
 
 def _keywords(text: str) -> Iterator[Keyword]:

@@ -38,15 +38,15 @@ _NEAREST = 5
 class Found(NamedTuple):
     """What a search found: documents, best first, how many match, and why they do.
 
-    evidence, missing: for each of the documents; empty when not asked for.
+    stored, evidence, missing: for each of the documents.
     """
 
     documents: list[Scored]
     total: int
-    unknown: tuple[Unknown, ...] = ()
-    stored: list[Stored] = []
-    evidence: list[tuple[Evidence, ...]] = []
-    missing: list[tuple[str, ...]] = []
+    unknown: tuple[Unknown, ...]
+    stored: list[Stored]
+    evidence: list[tuple[Evidence, ...]]
+    missing: list[tuple[str, ...]]
 
 
 class Searcher:
@@ -60,40 +60,23 @@ class Searcher:
         self._concepts: dict[Keyword, Concept] = {}
         self._related: dict[Concept, Concept] = {}
 
-    def search(self, query: Query, k: int, mode: str, match: Match, *, words: bool) -> Found:
-        """The k best documents; see `Index.search`. words: with evidence."""
+    def search(self, query: Query, k: int, mode: str, match: Match) -> Found:
+        """The k best documents, and why they are; see `Index.search`."""
         if mode == "paper":
-            return self._paper(query, k, words)
-        self._forget()
-        positive = [keyword for keyword in query.keywords if keyword.sign != "-"]
-        concepts = {keyword: self.concept(keyword) for keyword in positive}
-        wanted = Wanted(
-            tuple(concepts.values()),
-            tuple(
-                concept
-                for keyword, concept in concepts.items()
-                if keyword.sign == "+" or match == "all"
-            ),
-            tuple(self._excluded(word) for word in query.keywords if word.sign == "-"),
-        )
-        ranked = wanted
-        if match == "any":
-            related = tuple(self._with_related(concept) for concept in wanted.concepts)
-            ranked = wanted._replace(concepts=related, everything=True)
-        documents = self._engine.search(ranked, k)
-        total = self._engine.count(wanted) if len(documents) == k else len(documents)
-        if match == "any":
-            total = self._engine.count(wanted)
-        searches = [Search(keyword, concept) for keyword, concept in concepts.items()]
-        if not words:
-            return Found(documents, total)
+            return self._paper(query, k)
+        wanted = self._wanted(query, match)
+        documents = self._engine.search(self._ranked(wanted, match), k)
+        complete = len(documents) < k and match != "any"
+        total = len(documents) if complete else self._engine.count(wanted)
         stored = self._engine.stored([scored.doc_id for scored in documents])
+        searches = [Search(word, self.concept(word)) for word in query.keywords if word.sign != "-"]
         found = [self._reader.evidence(document, searches) for document in stored]
         unseen = [
             keyword
-            for keyword in positive
+            for keyword, concept in searches
             if all(str(keyword) in missing for _, missing in found)
-            and not self._engine.count(Wanted((concepts[keyword],)))
+            and concept is not None
+            and not self._engine.count(Wanted((concept,)))
         ]
         return Found(
             documents,
@@ -104,10 +87,34 @@ class Searcher:
             [missing for _, missing in found],
         )
 
-    def _paper(self, query: Query, k: int, words: bool) -> Found:
+    def rank(self, query: Query, k: int, mode: str, match: Match) -> list[Scored]:
+        """The k best documents alone."""
+        if mode == "paper":
+            return self._engine.bm25(query.text, k)
+        return self._engine.search(self._ranked(self._wanted(query, match), match), k)
+
+    def total(self, query: Query, match: Match) -> int:
+        """How many documents match."""
+        return self._engine.count(self._wanted(query, match))
+
+    def _wanted(self, query: Query, match: Match) -> Wanted:
+        self._forget()
+        positive = [keyword for keyword in query.keywords if keyword.sign != "-"]
+        required = [keyword for keyword in positive if keyword.sign == "+" or match == "all"]
+        return Wanted(
+            tuple(map(self.concept, positive)),
+            tuple(map(self.concept, required)),
+            tuple(self._excluded(word) for word in query.keywords if word.sign == "-"),
+        )
+
+    def _ranked(self, wanted: Wanted, match: Match) -> Wanted:
+        if match != "any":
+            return wanted
+        related = tuple(map(self._with_related, wanted.concepts))
+        return wanted._replace(concepts=related, everything=True)
+
+    def _paper(self, query: Query, k: int) -> Found:
         documents = self._engine.bm25(query.text, k)
-        if not words:
-            return Found(documents, len(documents))
         stored = self._engine.stored([scored.doc_id for scored in documents])
         searches = [Search(keyword, None) for keyword in query.keywords]
         evidence = [self._reader.paper(document, searches) for document in stored]
@@ -286,8 +293,8 @@ class Searcher:
 
     def suggest(self, query: Query, n: int, k: int) -> list[Suggestion]:
         """Next keywords: words that split the k best pictures best, never one already used."""
-        found = self.search(query, k, "best", "best", words=False)
-        stored = self._engine.stored([scored.doc_id for scored in found.documents])
+        best = self.rank(query, k, "best", "best")
+        stored = self._engine.stored([scored.doc_id for scored in best])
         having: Counter[str] = Counter()
         forms: dict[str, Counter[str]] = {}
         for document in stored:

@@ -40,7 +40,7 @@ class Session:
 
     def _total(self, query: Query) -> int:
         if query not in self._totals:
-            self._totals[query] = self._index.search(query, 1, match="all", words=False).total
+            self._totals[query] = self._index.total(query, "all")
         return self._totals[query]
 
     def add(self, *keywords: str) -> Session:

@@ -242,3 +242,15 @@ if os.fork() == 0:
 os.wait()
 """
     assert "spawn" in run_python(program, tmp_path / "lucene").stdout
+
+
+def test_a_deep_ranking_goes_on_as_a_shallow_one_begins(tmp_path: Path) -> None:
+    engine = open_engine(tmp_path, Ranking(), write=True)
+    texts = {f"d{n} é/\x01": f"bus {'light ' * (n % 7)}" for n in range(300)}
+    engine.update(Document(*item) for item in texts.items())
+    engine.commit()
+    deep = engine.search(wanted("bus", "light"), 1000)
+    assert {hit.doc_id for hit in deep} == set(texts)
+    assert deep == sorted(deep, key=lambda hit: (-hit.score, hit.doc_id))
+    assert deep[:50] == engine.search(wanted("bus", "light"), 50)
+    engine.close()

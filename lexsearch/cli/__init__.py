@@ -13,7 +13,7 @@ import sys
 import click
 
 from lexsearch import __version__
-from lexsearch.cli import captions, indexing, searching
+from lexsearch.cli import analyzing, captions, evaluating, indexing, searching
 from lexsearch.cli.terminal import NOT_DONE, examples, say, stop
 from lexsearch.errors import LexsearchError
 
@@ -49,6 +49,8 @@ for command in (
     captions.export_command,
     captions.import_command,
     indexing.reindex,
+    evaluating.evaluate,
+    analyzing.analyze,
 ):
     cli.add_command(command)
 

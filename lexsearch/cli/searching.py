@@ -23,13 +23,19 @@ from lexsearch.cli.terminal import (
 
 if TYPE_CHECKING:
     from lexsearch.index import Index, Known
-    from lexsearch.records import Hit
+    from lexsearch.records import Hit, Results
+    from lexsearch.search import Match
+
+_SHOWN_CROPS = 4
 
 
 @click.command(
     epilog=examples(
         "lexsearch query 'bus, traffic light'",
+        "lexsearch query 'dog, -person, \"fire hydrant\"' --explain",
         "lexsearch query 'a dog on the beach' -k 50 --json",
+        "lexsearch query 'text:\"no parking\", date:2023-07'",
+        "lexsearch query dog -i",
         "lexsearch query dog --paths -0 | xargs -0 ls -l",
         "lexsearch query dog --sheet dogs.png",
         "lexsearch query --topics topics.tsv --trec -k 1000 > run.trec",
@@ -38,13 +44,26 @@ if TYPE_CHECKING:
 @click.argument("text", nargs=-1, metavar="WORDS...")
 @index_option
 @click.option("-k", default=10, show_default=True, type=click.IntRange(min=1), help="How many.")
+@click.option("--all", "match", flag_value="all", help="Only pictures with all keywords.")
+@click.option(
+    "--any", "match", flag_value="any", help="Also pictures that only have to do with them."
+)
+@click.option("--explain", is_flag=True, help="Say which crops said what, and where it is.")
+@click.option("-i", "--interactive", is_flag=True, help="Go on in rounds: add, drop, undo.")
+@click.option(
+    "--mode",
+    type=click.Choice(["best", "paper"]),
+    default="best",
+    show_default=True,
+    help="What keywords mean, or BM25 over a bag of words as in the paper.",
+)
 @json_option
 @click.option("--paths", is_flag=True, help="Print only paths, one a line.")
 @click.option("-0", "--null", is_flag=True, help="Paths end in NUL, for xargs -0.")
 @click.option(
     "--topics", type=click.File(), help="A file of many queries: id TAB text, one a line."
 )
-@click.option("--trec", is_flag=True, help="Print a TREC run.")
+@click.option("--trec", is_flag=True, help="Print a TREC run (as with --any, to all depths).")
 @click.option(
     "--sheet", type=click.Path(dir_okay=False), help="Write the hits' pictures as one PNG."
 )
@@ -53,6 +72,10 @@ def query(
     text: tuple[str, ...],
     path: str,
     k: int,
+    match: Match | None,
+    explain: bool,
+    interactive: bool,
+    mode: str,
     as_json: bool,
     paths: bool,
     null: bool,
@@ -63,65 +86,105 @@ def query(
 ) -> None:
     """Find pictures by keywords or a sentence.
 
-    Commas separate keywords: "bus, traffic light". Exits with status 1 when nothing is found.
+    Commas separate keywords: pictures with all of them come first. -word excludes, +word must be
+    there, "quoted words" stand for themselves alone; text: name: about: date: and like: look
+    elsewhere (docs/searching.md). Exits with status 1 when nothing is found.
     """
     from lexsearch.index import Index
 
     if bool(text) == bool(topics):
         raise click.UsageError("give either words to search for, or --topics FILE")
+    asked = " ".join(text)
     with Index(path, create=False) as index:
         if topics or trec:
-            _print_run(index, topics or [f"1\t{' '.join(text)}"], k)
+            _print_run(index, topics or [f"1\t{asked}"], k, mode, match or "any")
             return
-        hits = index.search(" ".join(text), k, words=not (paths or null))
+        if interactive:
+            from lexsearch.cli.rounds import go_on
+
+            go_on(index.session(asked), k, lambda hits: _print_hits(hits, thumbnails, explain))
+            return
+        results = index.search(asked, k, mode=mode, match=match or "best")
         if paths or null:
-            _write_paths(hits, "\0" if null else "\n")
+            _write_paths(results, "\0" if null else "\n")
         elif as_json:
-            for hit in hits:
+            for hit in results:
                 click.echo(json.dumps(_hit_object(hit)))
         else:
-            _print_hits(hits, thumbnails)
-        if sheet and hits:
+            _print_hits(results, thumbnails, explain)
+        if sheet and results:
             from lexsearch.pictures import contact_sheet
 
-            contact_sheet([(hit.path, _caption(hit)) for hit in hits if hit.path]).save(sheet)
+            contact_sheet([(hit.path, _caption(hit)) for hit in results if hit.path]).save(sheet)
             say(f"wrote {sheet}")
-    if not hits:
         if not (as_json or paths or null):
-            say(_why_nothing(index, " ".join(text)))
+            _say_the_end(index, results, asked, match or "best", k)
+    if not results:
         sys.exit(NOTHING_FOUND)
 
 
-@click.command(epilog=examples("lexsearch show ./photos/dog.jpg"))
+@click.command(
+    epilog=examples(
+        "lexsearch show ./photos/dog.jpg",
+        "lexsearch show ./photos/dog.jpg --query 'dog, ball' --output boxes.png",
+    )
+)
 @click.argument("name", metavar="PICTURE")
 @index_option
+@click.option("--query", "text", metavar="WORDS", help="Show where these words are.")
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False),
+    help="The picture to write with boxes drawn  [default: boxes.png].",
+)
 @json_option
-def show(name: str, path: str, as_json: bool) -> None:
+def show(name: str, path: str, text: str | None, output: str | None, as_json: bool) -> None:
     """Show what is known of one picture.
 
-    Every crop, its words, when and by whom they were said.
+    Every crop, its words, when and by whom they were said; with --query, a picture with boxes.
     PICTURE is a file, or a doc_id.
     """
     from lexsearch.index import Index
     from lexsearch.transfer import to_json
 
+    if output and not text:
+        raise click.UsageError("--output needs --query")
     with Index(path, create=False) as index:
         known = index.known(name)
-    if as_json:
+        hit = index.explain(text, name) if text else None
+    if text:
+        _show_where(known, hit, text, output or "boxes.png", as_json)
+    elif as_json:
         for caption in known.captions:
             click.echo(to_json(caption, next(iter(known.paths), None)))
     else:
         _print_known(known)
 
 
-def _print_run(index: Index, topics: Iterable[str], k: int) -> None:
+def _show_where(known: Known, hit: Hit | None, text: str, output: str, as_json: bool) -> None:
+    if hit is None:
+        say(f"its captions do not say: {text}")
+        sys.exit(NOTHING_FOUND)
+    if as_json:
+        click.echo(json.dumps(_hit_object(hit)))
+    else:
+        _explain(hit)
+    if hit.path and os.path.exists(hit.path):
+        from lexsearch.pictures import draw_boxes
+
+        boxes = [(one.keyword, one.box) for one in hit.evidence if one.box]
+        draw_boxes(hit.path, boxes).save(output)
+        say(f"wrote {output}")
+
+
+def _print_run(index: Index, topics: Iterable[str], k: int, mode: str, match: Match) -> None:
     for number, line in enumerate(topics, 1):
         query_id, tab, text = line.rstrip("\n").partition("\t")
         if not tab or not text.strip():
             if line.strip():
                 say(f"line {number} of the topics is not: id TAB text")
             continue
-        hits = index.search(text, k, words=False)
+        hits = index.rank(text, k, mode=mode, match=match)
         places = index.relative_paths([hit.doc_id for hit in hits])
         names = [
             (quote(os.fsencode(name)), hit.score)
@@ -141,19 +204,53 @@ def _hit_object(hit: Hit) -> dict[str, object]:
         "path": hit.path,
         "paths": list(hit.paths),
         "words": list(hit.words),
+        "missing": list(hit.missing),
+        "width": hit.width,
+        "height": hit.height,
+        "evidence": [
+            {
+                "keyword": one.keyword,
+                "words": list(one.words),
+                "crops": list(one.crops),
+                "share": round(one.share, 4),
+                "box": list(one.box) if one.box else None,
+            }
+            for one in hit.evidence
+        ],
     }
 
 
-def _print_hits(hits: Iterable[Hit], thumbnails: bool | None) -> None:
+def _print_hits(hits: Iterable[Hit], thumbnails: bool | None, explain: bool) -> None:
     show_pictures = sys.stdout.isatty() if thumbnails is None else thumbnails
     for hit in hits:
         place = printable(near(hit.path)) if hit.path else hit.doc_id
         click.echo(f"{hit.rank:3}  {hit.score:7.3f}  {click.style(place, bold=True)}")
-        click.echo(f"              {click.style(', '.join(hit.words), fg='green')}")
+        if explain:
+            _explain(hit)
+        else:
+            missing = [click.style(f"no {keyword}", fg="yellow") for keyword in hit.missing]
+            words = [click.style(", ".join(hit.words), fg="green")] if hit.words else []
+            if words or missing:
+                click.echo(f"              {'; '.join([*words, *missing])}")
         for other in hit.paths[1:]:
             click.echo(f"              also {printable(near(other))}")
         if show_pictures and hit.path:
             _print_thumbnail(hit.path)
+
+
+def _explain(hit: Hit) -> None:
+    for one in hit.evidence:
+        words = click.style(", ".join(one.words), fg="green")
+        click.echo(f"              {one.keyword} ({one.share:.0%}): {words}")
+        if one.crops:
+            more = f" and {len(one.crops) - _SHOWN_CROPS} more"
+            said = ", ".join(one.crops[:_SHOWN_CROPS])
+            click.echo(f"                 said of {said}{more * (len(one.crops) > _SHOWN_CROPS)}")
+        if one.box and len(one.crops) > 0:
+            left, top, right, bottom = one.box
+            click.echo(f"                 most likely at x {left}-{right}, y {top}-{bottom}")
+    for keyword in hit.missing:
+        click.echo(f"              {click.style(f'no {keyword}', fg='yellow')}")
 
 
 def _print_thumbnail(path: str) -> None:
@@ -174,10 +271,20 @@ def _write_paths(hits: Iterable[Hit], end: str) -> None:
     sys.stdout.buffer.flush()
 
 
-def _why_nothing(index: Index, text: str) -> str:
-    if index.status().searchable:
-        return f"nothing found for: {text}"
-    return f"the index {index.path} is empty; fill it with: lexsearch index FOLDER"
+def _say_the_end(index: Index, results: Results, text: str, match: Match, k: int) -> None:
+    """What a list cannot say: how many more there are, and what nobody has."""
+    if not results and not index.status().searchable:
+        say(f"the index {index.path} is empty; fill it with: lexsearch index FOLDER")
+        return
+    for keyword, nearest in results.unknown:
+        known = ", ".join(f"{near.word} ({near.count:,})" for near in nearest)
+        say(f"no picture has {keyword!r}{f'; did you mean {known}?' if known else ''}")
+    if not results:
+        say(f"nothing found for: {text}")
+        if match == "all" and (some := index.total(text)):
+            say(f"no picture has all of it; without --all, {some:,} have some of it")
+    elif results.total > k:
+        say(f"{k:,} of {results.total:,}; -k shows more")
 
 
 def _print_known(known: Known) -> None:

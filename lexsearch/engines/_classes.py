@@ -13,6 +13,8 @@ from typing import Any
 from lexsearch.engines import _jvm
 
 _STRING = "LJ/lang/String;"
+_CLASS = "LJ/lang/Class;"
+_HANDLE = "LJ/lang/invoke/MethodHandle;"
 _QUERY = "LL/search/Query;"
 _BUILDER = "LL/analysis/custom/CustomAnalyzer$Builder;"
 _READER = "LL/index/DirectoryReader;"
@@ -43,6 +45,35 @@ _DECLARATIONS: dict[str, tuple[list[str], dict[str, str], dict[str, str]]] = {
     "J/util/Map": ([], {"get": "(LJ/lang/Object;)LJ/lang/Object;"}, {}),
     "J/util/Set": ([], {}, {}),
     "J/util/Arrays": ([], {}, {"toString": f"([LJ/lang/Object;){_STRING}"}),
+    "J/lang/invoke/MethodType": (
+        [],
+        {},
+        {"methodType": f"({_CLASS}{_CLASS})LJ/lang/invoke/MethodType;"},
+    ),
+    "J/lang/invoke/MethodHandle": (
+        [],
+        {
+            "asType": f"(LJ/lang/invoke/MethodType;){_HANDLE}",
+            "invokeWithArguments": "(LJ/util/List;)LJ/lang/Object;",
+        },
+        {},
+    ),
+    "J/lang/invoke/MethodHandles$Lookup": (
+        [],
+        {
+            "findGetter": f"({_CLASS}{_STRING}{_CLASS}){_HANDLE}",
+            "findStatic": f"({_CLASS}{_STRING}LJ/lang/invoke/MethodType;){_HANDLE}",
+        },
+        {},
+    ),
+    "J/lang/invoke/MethodHandles": (
+        [],
+        {},
+        {
+            "publicLookup": "()LJ/lang/invoke/MethodHandles$Lookup;",
+            "filterReturnValue": f"({_HANDLE}{_HANDLE}){_HANDLE}",
+        },
+    ),
     "L/store/Directory": ([], {}, {}),
     "L/store/FSDirectory": (
         [],

@@ -16,12 +16,12 @@ from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
 from lexsearch.engines import Concept, Engine, Ranking, Scored, Stored, Wanted, Way, _classes, _jvm
-from lexsearch.engines._analysis import analyze, analyzer, clean, fingerprint, stems
+from lexsearch.engines._analysis import analyze, analyzer, fingerprint, stems
 from lexsearch.engines._blocks import (
     ANALYZERS,
     CONTENTS,
@@ -41,7 +41,7 @@ _MADE = "lexsearch"  # the note in a Lucene commit that says how the index was m
 _RAM_BUFFER_MB = 128.0
 _THREADS = min(4, os.cpu_count() or 1)  # that Java turns documents into an index on
 _MAX_CLAUSES = 65_536
-_MOST_DOCUMENTS = 2_000_000_000
+_FEW = 100  # hits; for more it pays to keep them in Java
 _TICK = 1_000_000_000  # nanoseconds: more than it takes until a further change shows
 _FOUND = re.compile(r"doc=(\d+).*?fields=\[([^,\]]+), \[([0-9a-f ]*)\]\]")
 _TERM = re.compile(rf"{SAID}:([^\s()^|]+)")
@@ -174,9 +174,8 @@ class LuceneEngine(Engine):
         if query is None or limit <= 0:
             return []
         found = searcher.search(query, limit, _by_score_then_id())
-        text = self._java.Arrays.toString(found.scoreDocs, pass_by_reference=False)
         scored = []
-        for place, score, digits in _FOUND.findall(text):
+        for place, score, digits in _FOUND.findall(_as_text(found, limit)):
             doc_id = _from_hex(digits)
             self._places[doc_id] = int(place)
             scored.append(Scored(doc_id, float(score)))
@@ -299,6 +298,34 @@ def _changed(folder: Path) -> int | None:
     return changed if time.time_ns() - changed > _TICK else None
 
 
+def _as_text(found: Any, limit: int) -> str:
+    """All hits as one string, written by Java."""
+    java = _classes.load()
+    if limit <= _FEW:
+        return str(java.Arrays.toString(found.scoreDocs, pass_by_reference=False))
+    arguments = java.ArrayList()
+    arguments.add(found)
+    return str(_hits_writer().invokeWithArguments(arguments))
+
+
+@cache
+def _hits_writer() -> Any:
+    """Arrays.toString(found.scoreDocs) composed inside Java: an array that comes to Python on its
+    way becomes an object a hit, which takes longer than the search. Composing takes a moment.
+    """
+    java = _classes.load()
+    hits, string = java.find("[Lorg.apache.lucene.search.ScoreDoc;"), java.find("java.lang.String")
+    methods, types = java.MethodHandles, java.MethodType
+    public = methods.publicLookup()
+    get = public.findGetter(java.find("org.apache.lucene.search.TopDocs"), "scoreDocs", hits)
+    objects = java.find("[Ljava.lang.Object;")
+    write = public.findStatic(
+        java.find("java.util.Arrays"), "toString", types.methodType(string, objects)
+    )
+    return methods.filterReturnValue(get, write.asType(types.methodType(string, hits)))
+
+
+@lru_cache(maxsize=100_000)
 def _from_hex(digits: str) -> str:
     """The text that Java writes as "6c 65 78"; of a byte below 16 it writes one digit."""
     try:

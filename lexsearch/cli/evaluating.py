@@ -1,0 +1,289 @@
+"""The command that measures how well pictures are found."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import click
+
+from lexsearch.cli.terminal import (
+    examples,
+    index_option,
+    json_option,
+    progress_bar,
+    quiet_option,
+    say,
+)
+
+if TYPE_CHECKING:
+    from lexsearch.engines import Scored
+    from lexsearch.evaluation.datasets import Dataset
+    from lexsearch.evaluation.runner import Keep, Outcome
+    from lexsearch.evaluation.significance import Comparison
+    from lexsearch.evaluation.sources import Source
+    from lexsearch.evaluation.tasks import Question, Task
+    from lexsearch.index import Index
+
+_TASKS = ("keyword", "multi-keyword", "caption", "feedback")
+_file = click.Path(path_type=Path)
+_existing = click.Path(path_type=Path, exists=True)
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What is asked, of which pictures, and what was noticed on the way."""
+
+    tasks: list[Task]
+    wanted: list[str]
+    dataset: Dataset | None
+    notes: list[str]
+
+
+@click.command(
+    epilog=examples(
+        "lexsearch evaluate --topics topics.tsv --qrels qrels.txt",
+        "lexsearch evaluate --captions captions.jsonl --topics topics.tsv --qrels qrels.txt",
+        "lexsearch evaluate --data instances_val2017.json --data captions_val2017.json",
+        "lexsearch evaluate --data VOCdevkit/VOC2007 --task keyword --plots plots --trec runs",
+        "lexsearch evaluate --data dataset_flickr30k.json --task caption --json",
+        "lexsearch evaluate --data VOCdevkit/VOC2007 --compare runs",
+        "lexsearch evaluate --data VOCdevkit/VOC2007 --images VOCdevkit/VOC2007/JPEGImages \\\n"
+        "      --dense openai/clip-vit-large-patch14-336",
+    )
+)
+@index_option
+@click.option(
+    "--captions",
+    type=click.File(errors="replace"),
+    metavar="FILE",
+    help="Search these captions (JSON Lines, - for standard input) in place of an index.",
+)
+@click.option(
+    "--mode",
+    type=click.Choice(["best", "paper"]),
+    default="best",
+    show_default=True,
+    help="How it ranks: by what keywords mean, or by BM25 as in the paper.",
+)
+@click.option("--topics", type=_existing, help="Queries: id TAB text, one a line, or TREC's <top>.")
+@click.option("--qrels", type=_existing, help="Judgements of the topics, in TREC's format.")
+@click.option(
+    "--data",
+    "data",
+    multiple=True,
+    type=_existing,
+    help="A data set: COCO's or Karpathy's JSON, or the folder of PASCAL VOC or NUS-WIDE.",
+)
+@click.option(
+    "--task",
+    "names",
+    multiple=True,
+    type=click.Choice(_TASKS),
+    help="What to measure on --data; may be repeated. Without it, all that the data allows.",
+)
+@click.option(
+    "--split",
+    default="test",
+    show_default=True,
+    help='Of Karpathy\'s files ("train+restval" joins two) and PASCAL VOC.',
+)
+@click.option("--difficult", is_flag=True, help="Count PASCAL VOC's difficult objects too.")
+@click.option(
+    "--image-list",
+    type=_existing,
+    help="The test images of NUS-WIDE, one a line; else 2,100 are drawn.",
+)
+@click.option(
+    "--dense",
+    metavar="MODEL",
+    help="Rank by a dual encoder (CLIP, ALIGN ...): its name or folder.",
+)
+@click.option(
+    "--images",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Where the pictures of --data are, for --dense.",
+)
+@click.option(
+    "--compare",
+    type=_existing,
+    metavar="FILE_OR_FOLDER",
+    help="Test the difference to another run: what --trec wrote.",
+)
+@json_option
+@click.option(
+    "--csv",
+    "csv_file",
+    type=click.File("w", lazy=True),
+    metavar="FILE",
+    help="Write every measure of every query.",
+)
+@click.option(
+    "--trec", type=_file, metavar="FOLDER", help="Write <task>.trec: the first 1,000 of each query."
+)
+@click.option("--plots", type=_file, metavar="FOLDER", help="Write precision-recall curves as PNG.")
+@quiet_option
+def evaluate(
+    path: str,
+    captions: Iterable[str] | None,
+    mode: str,
+    topics: Path | None,
+    qrels: Path | None,
+    data: tuple[Path, ...],
+    names: tuple[str, ...],
+    split: str,
+    difficult: bool,
+    image_list: Path | None,
+    dense: str | None,
+    images: Path | None,
+    compare: Path | None,
+    as_json: bool,
+    csv_file: IO[str] | None,
+    trec: Path | None,
+    plots: Path | None,
+    quiet: bool,
+) -> None:
+    """Measure how well pictures are found.
+
+    The index, or a file of captions, is asked queries of which the right pictures are known.
+
+    Precision and recall are micro-averaged over queries, as in the paper, so that even a perfect
+    ranking has a PR-AUC below 1: it is printed beside. "Retrieved" is the PR-AUC where precision
+    counts only what was retrieved. mAP and MRR are trec_eval's.
+    """
+    from lexsearch.evaluation import report
+    from lexsearch.evaluation.runner import evaluate as run
+
+    if bool(topics) != bool(qrels):
+        raise click.UsageError("--topics and --qrels go together")
+    if bool(topics) == bool(data):
+        raise click.UsageError("give either --topics and --qrels, or --data")
+    if bool(dense) != bool(images) or (dense and not data):
+        raise click.UsageError("--dense needs --data and --images")
+    if names and topics:
+        raise click.UsageError("--task is for --data; the task of --topics is their judgements")
+    plan = (
+        _topics_plan(topics, qrels)
+        if topics and qrels
+        else _data_plan(data, names, split, difficult, image_list)
+    )
+    with ExitStack() as stack:
+        progress = stack.enter_context(progress_bar(quiet))
+        if dense and images and plan.dataset:
+            from lexsearch.evaluation.baselines import DenseSource
+
+            source: Source = DenseSource(dense, images, plan.dataset, progress)
+        else:
+            from lexsearch.evaluation.sources import IndexSource
+
+            index, notes = stack.enter_context(_searched(path, captions, progress))
+            plan.notes.extend(notes)
+            source = IndexSource(index, plan.wanted, only=plan.dataset is not None, mode=mode)
+        keep = stack.enter_context(_runs(trec))
+        outcomes = run(source, plan.tasks, progress, keep)
+    comparisons = _compare(outcomes, compare) if compare else {}
+    notes = [*plan.notes, *source.notes]
+    if as_json:
+        for outcome in outcomes:
+            compared = comparisons.get(outcome.task.title)
+            extra = {"comparison": compared._asdict()} if compared else {}
+            shared = {"pictures": len(source.names), "ranking": source.ranking}
+            click.echo(json.dumps({**report.as_object(outcome), **shared, **extra}))
+    else:
+        click.echo(f"{len(source.names):,} pictures by {source.ranking}")
+        click.echo("\n".join(report.tables(outcomes)))
+        if comparisons:
+            click.echo("\n".join(("", *report.comparison_lines(comparisons))))
+    if csv_file:
+        report.write_csv(csv_file, outcomes)
+    for note in notes:
+        say(f"note: {note}")
+    if plots:
+        from lexsearch.evaluation.plots import draw
+
+        for file in draw(outcomes, plots):
+            say(f"wrote {file}")
+
+
+def _topics_plan(topics: Path, qrels: Path) -> _Plan:
+    from lexsearch.evaluation.tasks import topics_task
+    from lexsearch.evaluation.trec import read_qrels, read_topics
+
+    task, notes = topics_task(read_topics(topics), read_qrels(qrels))
+    wanted = dict.fromkeys(name for row in task.questions for name in row.relevant)
+    return _Plan([task], list(wanted), None, notes)
+
+
+def _data_plan(
+    paths: Sequence[Path],
+    names: Sequence[str],
+    split: str,
+    difficult: bool,
+    image_list: Path | None,
+) -> _Plan:
+    from lexsearch.evaluation.datasets import open_dataset
+    from lexsearch.evaluation.tasks import choose
+
+    dataset = open_dataset(paths, split=split, difficult=difficult, image_list=image_list)
+    return _Plan(list(choose(dataset, names)), list(dataset.images), dataset, list(dataset.notes))
+
+
+@contextmanager
+def _searched(
+    path: str, captions: Iterable[str] | None, progress: Callable[[Any], None]
+) -> Iterator[tuple[Index, list[str]]]:
+    if captions is None:
+        from lexsearch.index import Index
+
+        with Index(path, create=False) as index:
+            yield index, []
+    else:
+        from lexsearch.evaluation.sources import index_of_captions
+
+        with index_of_captions(captions, progress) as found:
+            yield found
+
+
+@contextmanager
+def _runs(folder: Path | None) -> Iterator[Keep]:
+    """Write each ranking into the run of its task, as it comes."""
+    from lexsearch.evaluation.significance import RUN_DEPTH
+    from lexsearch.evaluation.trec import write_run
+
+    files: dict[str, IO[str]] = {}
+
+    def keep(task: Task, question: Question, ranking: Sequence[Scored]) -> None:
+        if folder is not None:
+            if task.name not in files:
+                folder.mkdir(parents=True, exist_ok=True)
+                files[task.name] = (folder / f"{task.name}.trec").open("w", encoding="utf-8")
+            files[task.name].write(write_run(question.query_id, ranking[:RUN_DEPTH]))
+
+    try:
+        yield keep
+    finally:
+        for file in files.values():
+            file.close()
+            say(f"wrote {file.name}")
+
+
+def _compare(outcomes: Sequence[Outcome], other: Path) -> dict[str, Comparison]:
+    """The tasks that the other run has too, by AP of each query, to the runs' common depth."""
+    from lexsearch.evaluation.significance import compare_with_run
+
+    if other.is_dir():
+        files = {outcome.task.name: other / f"{outcome.task.name}.trec" for outcome in outcomes}
+    elif len(outcomes) == 1:
+        files = {outcomes[0].task.name: other}
+    else:
+        raise click.UsageError("with several tasks, --compare takes the folder that --trec wrote")
+    found = [outcome for outcome in outcomes if files[outcome.task.name].exists()]
+    if not found:
+        raise click.UsageError(f"{other} has no run of {outcomes[0].task.name}")
+    return {
+        outcome.task.title: compare_with_run(outcome, files[outcome.task.name]) for outcome in found
+    }

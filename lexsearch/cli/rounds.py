@@ -1,0 +1,68 @@
+"""`lexsearch query -i`: a search that goes on in rounds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import click
+
+from lexsearch.cli.terminal import say
+from lexsearch.errors import LexsearchError
+from lexsearch.records import Results
+from lexsearch.sessions import Session
+
+_HELP = """\
+words      look for them too: cup  or  -person  or  "fire hydrant"
+drop WORDS look for them no more
+like N     more like hit N; unlike N: none like it
+undo       take the last round back
+quit       stop (also Ctrl-D)"""
+
+
+def go_on(session: Session, k: int, show: Callable[[Results], None]) -> None:
+    """Show the hits of a session, ask how to go on, and so forth until the end of input."""
+    while True:
+        results = session.search(k)
+        show(results)
+        last = session.rounds[-1]
+        before = session.rounds[:-1]
+        narrowed = "".join(f"{one.total:,} > " for one in before[-3:])
+        say(f"round {len(session.rounds)}: {last.query}: {narrowed}{last.total:,} have it all")
+        for keyword, nearest in results.unknown:
+            known = ", ".join(f"{near.word} ({near.count:,})" for near in nearest)
+            say(f"no picture has {keyword!r}{f'; did you mean {known}?' if known else ''}")
+        if suggestions := session.suggest():
+            say("try: " + ", ".join(f"{one.word} ({one.count})" for one in suggestions))
+        while True:
+            try:
+                typed = click.prompt(
+                    ">", prompt_suffix=" ", default="", show_default=False, err=True
+                )
+            except click.Abort:
+                return
+            if typed.strip() in ("quit", "exit", "q"):
+                return
+            if _step(session, results, typed.strip()):
+                break
+
+
+def _step(session: Session, results: Results, typed: str) -> bool:
+    """Do what is typed; False when it could not be done, and another try is due."""
+    command, _, rest = typed.partition(" ")
+    try:
+        if command == "undo":
+            session.undo()
+        elif command == "drop":
+            session.drop(*rest.split(","))
+        elif command in ("like", "unlike") and rest.isdigit():
+            hit = results[int(rest) - 1]
+            (session.like if command == "like" else session.unlike)(hit.doc_id)
+        elif command in ("", "help", "?"):
+            say(_HELP)
+            return False
+        else:
+            session.add(typed)
+    except (LexsearchError, IndexError) as error:
+        say(f"{error}")
+        return False
+    return True

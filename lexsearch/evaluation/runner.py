@@ -1,0 +1,118 @@
+"""Ask every question of some tasks, and reduce each ranking to its measures at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from lexsearch.engines import Scored
+from lexsearch.evaluation import measures, standard
+from lexsearch.evaluation.measures import Judged, Point, judge
+from lexsearch.evaluation.sources import ProgressCallback, Source
+from lexsearch.evaluation.tasks import Question, Task
+from lexsearch.records import Progress
+
+_CHUNK = 200  # questions whose rankings are in memory at once
+Keep = Callable[[Task, Question, Sequence[Scored]], None]
+
+
+@dataclass(slots=True)
+class Outcome:
+    """The measures of one task, query by query in the order of its questions.
+
+    size: how deep the curves go: the number of documents, or the task's depth.
+    standard: query_id -> measure -> value, of trec_eval's measures.
+    """
+
+    task: Task
+    size: int
+    judged: list[Judged] = field(default_factory=list)
+    standard: dict[str, dict[str, float]] = field(default_factory=dict)
+
+    def curve(self) -> tuple[Point, ...]:
+        return measures.curve(self.judged, self.size)
+
+    def retrieved_curve(self) -> tuple[Point, ...]:
+        return measures.retrieved_curve(self.judged, self.size)
+
+    def perfect_curve(self) -> tuple[Point, ...]:
+        """The curve of the best ranking possible, which does not reach everywhere either."""
+        return measures.curve(measures.perfect(self.judged), self.size)
+
+    def query_curves(self) -> Mapping[str, tuple[Point, ...]]:
+        """A curve for each query alone (Fig. 8)."""
+        return {
+            question.query_id: measures.curve([judged], self.size)
+            for question, judged in zip(self.task.questions, self.judged, strict=True)
+        }
+
+    def values(self) -> dict[str, float]:
+        """All measures of the task, by name. Those of trec_eval are means over queries."""
+        means = {
+            name: sum(row[name] for row in self.standard.values()) / len(self.standard)
+            for name in standard.MEASURES
+        }
+        retrieved = measures.perfect(self.judged)
+        return {
+            "PR-AUC": measures.area(self.curve()),
+            "PR-AUC perfect": measures.area(self.perfect_curve()),
+            "PR-AUC retrieved": measures.area(self.retrieved_curve()),
+            "PR-AUC retrieved perfect": measures.area(
+                measures.retrieved_curve(retrieved, self.size)
+            ),
+            **{f"R@{k}": measures.recall(self.judged, k) for k in (1, 5, 10)},
+            "mAP": means.pop("AP"),
+            **means,
+        }
+
+
+def evaluate(
+    source: Source,
+    tasks: Sequence[Task],
+    progress: ProgressCallback = lambda progress: None,
+    keep: Keep = lambda task, question, ranking: None,
+) -> list[Outcome]:
+    """The outcomes of the tasks. A text that several questions share is ranked once.
+
+    keep: gets every ranking, to write it down.
+    """
+    count = len(source.names)
+    outcomes = [Outcome(task, min(count, task.depth or count)) for task in tasks]
+    asked: dict[tuple[str, int | None], list[tuple[int, int]]] = {}
+    for number, task in enumerate(tasks):
+        for place, question in enumerate(task.questions):
+            asked.setdefault((question.text, task.depth), []).append((number, place))
+    judged: dict[tuple[int, int], Judged] = {}
+    waiting: list[tuple[int, Question, list[str]]] = []
+    source.prepare(list(dict.fromkeys(text for text, _ in asked)), progress)
+    for done, ((text, depth), uses) in enumerate(asked.items()):
+        if done % 10 == 0:
+            progress(Progress("ranking", done, len(asked), "query"))
+        ranking = source.rank(text, depth)
+        names = [hit.doc_id for hit in ranking]
+        for number, place in uses:
+            question = tasks[number].questions[place]
+            judged[number, place] = judge(names, question.relevant, len(question.relevant))
+            waiting.append((number, question, names))
+            keep(tasks[number], question, ranking)
+        if len(waiting) >= _CHUNK:
+            _measure(outcomes, waiting)
+            waiting = []
+    _measure(outcomes, waiting)
+    progress(Progress("ranking", len(asked), len(asked), "query"))
+    for number, outcome in enumerate(outcomes):
+        outcome.judged = [judged[number, place] for place in range(len(outcome.task.questions))]
+    return outcomes
+
+
+def _measure(
+    outcomes: Sequence[Outcome], waiting: Iterable[tuple[int, Question, list[str]]]
+) -> None:
+    """Hand rankings to ir-measures; query ids may be the same in several tasks."""
+    by_key = {f"{number} {row.query_id}": (number, row, names) for number, row, names in waiting}
+    values = standard.measure(
+        {key: row.relevant for key, (_, row, _) in by_key.items()},
+        {key: names for key, (_, _, names) in by_key.items()},
+    )
+    for key, (number, row, _) in by_key.items():
+        outcomes[number].standard[row.query_id] = values[key]

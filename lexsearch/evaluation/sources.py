@@ -1,0 +1,141 @@
+"""Where rankings come from: an index, or a file of captions.
+
+Documents are called by the names that a data set or judgements have for them.
+"""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from urllib.parse import quote
+
+from lexsearch.engines import Scored
+from lexsearch.errors import EvaluationError, QueryError
+from lexsearch.evaluation.datasets import stem
+from lexsearch.index import Index
+from lexsearch.records import Progress
+
+ProgressCallback = Callable[[Progress], None]
+
+
+class Source(ABC):
+    """Something that ranks documents by a text.
+
+    names: all documents that it could find. ranking: by what it ranks, and notes: what does not
+    fit, for people.
+    """
+
+    names: Set[str]
+    ranking: str
+    notes: Sequence[str] = ()
+
+    def prepare(self, texts: Sequence[str], progress: ProgressCallback) -> None:  # noqa: B027
+        """Get told all texts that `rank` will be asked; for sources that do better in bulk."""
+
+    @abstractmethod
+    def rank(self, text: str, depth: int | None) -> list[Scored]:
+        """The best `depth` documents, or all that match, best first."""
+
+
+class IndexSource(Source):
+    """An index, its documents called by the names wanted.
+
+    A document is the one wanted whose name is its doc_id, the path of its picture below the
+    folder that was indexed (percent-encoded, as in runs, or not), or its file name with or
+    without extension. The others keep their own name or, with `only`, are left out.
+
+    Raises EvaluationError when none of the wanted is in the index.
+    """
+
+    def __init__(
+        self, index: Index, wanted: Iterable[str], *, only: bool, mode: str = "paper"
+    ) -> None:
+        self._index = index
+        self._mode = mode
+        settings = index.settings.ranking
+        self.ranking = (
+            f"BM25 as in the paper, k1 {settings.k1}, b {settings.b}"
+            if mode == "paper"
+            else "what keywords mean"
+        )
+        wanted = list(dict.fromkeys(wanted))
+        known = frozenset(wanted)
+        self._names: dict[str, tuple[str, ...]] = {}
+        for doc_id, own, others in _all_names(index):
+            found = tuple(dict.fromkeys(name for name in others if name in known))
+            self._names[doc_id] = found or (() if only else (own,))
+        self.names = frozenset(name for names in self._names.values() for name in names)
+        self._one_to_one = len(self.names) == len(self._names)
+        self._own_names = all(names == (doc_id,) for doc_id, names in self._names.items())
+        missing = [name for name in wanted if name not in self.names]
+        if len(missing) == len(wanted):
+            raise EvaluationError(
+                f"none of the {len(wanted)} pictures wanted is in the index {index.path}: they are "
+                f"called like {wanted[0]!r}, its documents like {next(iter(self._names), 'none')!r}"
+            )
+        if missing:
+            self.notes = (
+                f"{len(missing)} of {len(wanted)} pictures are not in the index, and count as "
+                f"never found (the first: {missing[0]})",
+            )
+
+    def rank(self, text: str, depth: int | None) -> list[Scored]:
+        whole = depth is None or not self._one_to_one
+        try:
+            hits = self._index.rank(
+                text, len(self._names) if whole else depth or 0, mode=self._mode
+            )
+        except QueryError:
+            return []  # a text of nothing but commas
+        if self._own_names:
+            return hits
+        if self._one_to_one:
+            return [Scored(self._names[doc_id][0], score) for doc_id, score in hits]
+        best: dict[str, float] = {}
+        for doc_id, score in hits:
+            for name in self._names[doc_id]:
+                best.setdefault(name, score)
+        return [Scored(*hit) for hit in best.items()][:depth]
+
+
+def _all_names(index: Index) -> Iterator[tuple[str, str, list[str]]]:
+    """Of every document: its doc_id, its name in runs, and all that it may be called."""
+    documents = index.documents()
+    for start in range(0, len(documents), 500):
+        part = documents[start : start + 500]
+        for doc_id, paths in index.relative_paths(part).items():
+            encoded = [quote(os.fsencode(path)) for path in paths]
+            files = [os.path.basename(path) for path in paths]
+            names = [doc_id, *paths, *encoded, *files, *map(stem, files)]
+            yield doc_id, (encoded or [quote(doc_id, safe="/")])[0], names
+
+
+@contextmanager
+def index_of_captions(
+    lines: Iterable[str],
+    progress: ProgressCallback = lambda progress: None,
+) -> Iterator[tuple[Index, list[str]]]:
+    """A temporary index of captions as JSON Lines, and notes on
+    lines that are no captions.
+
+    Raises EvaluationError when no line is a caption.
+    """
+    with TemporaryDirectory(prefix="lexsearch-") as folder, Index(Path(folder) / "index") as index:
+        outcome = index.import_captions(lines, progress)
+        if not outcome.added:
+            reason = f" (line {outcome.failed[0][0]}: {outcome.failed[0][1]})"
+            raise EvaluationError(
+                f"there is no caption in the file{reason if outcome.failed else ''}; "
+                'each line should be like {"doc_id": "1", "text": "a dog"}'
+            )
+        notes = []
+        if outcome.failed:
+            number, reason = outcome.failed[0]
+            notes.append(
+                f"{len(outcome.failed)} lines are no captions (the first: line {number}: {reason})"
+            )
+        yield index, notes

@@ -1,0 +1,69 @@
+"""PASCAL VOC: image sets and one XML file of objects a picture."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+from lexsearch.errors import EvaluationError
+from lexsearch.evaluation.datasets import Dataset
+from lexsearch.evaluation.trec import read_text
+
+_CLASSES = [
+    *("aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow"),
+    *("diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa"),
+    *("train", "tvmonitor"),
+]
+_WORDS = {"diningtable": "dining table", "pottedplant": "potted plant", "tvmonitor": "tv monitor"}
+
+
+def read_voc(folder: Path, split: str = "test", *, difficult: bool = False) -> Dataset:
+    """The pictures of one image set with the classes of their objects.
+
+    folder: VOC2007, with ImageSets/Main/<split>.txt and Annotations/<picture>.xml.
+    difficult: objects marked as difficult count too. Without, a picture of which all objects of
+        a class are difficult does not have that label, where VOC's own lists say 0.
+
+    Names written as one word become what a person would type ("dining table").
+    Raises EvaluationError naming a file that is missing or damaged.
+    """
+    image_set = folder / "ImageSets" / "Main" / f"{split}.txt"
+    if not image_set.exists():
+        there = sorted(file.stem for file in image_set.parent.glob("*.txt") if "_" not in file.stem)
+        raise EvaluationError(
+            f"{folder} has no image set {split!r}; it has: {', '.join(there) or 'none'}"
+        )
+    images = [line.split()[0] for line in read_text(image_set).splitlines() if line.strip()]
+    missing = [name for name in images if not _annotation(folder, name).exists()]
+    if missing:
+        raise EvaluationError(
+            f"{len(missing)} of the {len(images)} pictures of {image_set} have no file in "
+            f"{folder / 'Annotations'} (the first: {missing[0]}.xml); VOC2007's test "
+            "annotations come in an archive of their own"
+        )
+    labels = {name: _classes(_annotation(folder, name), difficult) for name in images}
+    return Dataset(
+        "voc2007",
+        tuple(images),
+        {name: found for name, found in labels.items() if found},
+        files={name: f"{name}.jpg" for name in images},
+    )
+
+
+def _annotation(folder: Path, name: str) -> Path:
+    return folder / "Annotations" / f"{name}.xml"
+
+
+def _classes(file: Path, difficult: bool) -> tuple[str, ...]:
+    try:
+        root = ElementTree.fromstring(read_text(file))
+    except ElementTree.ParseError as error:
+        raise EvaluationError(f"{file} is damaged: {error}") from error
+    found = {
+        (item.findtext("name") or "").strip()
+        for item in root.iter("object")
+        if difficult or (item.findtext("difficult") or "0").strip() == "0"
+    }
+    if unknown := found.difference(_CLASSES):
+        raise EvaluationError(f"{file}: {unknown.pop()!r} is not a class of PASCAL VOC")
+    return tuple(_WORDS.get(name, name) for name in _CLASSES if name in found)

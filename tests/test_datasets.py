@@ -1,0 +1,442 @@
+"""Data sets in exactly their official formats, oddities included."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lexsearch.engines import Scored
+from lexsearch.errors import EvaluationError
+from lexsearch.evaluation import tasks
+from lexsearch.evaluation.datasets import Dataset, open_dataset
+from lexsearch.evaluation.trec import read_qrels, read_run, read_topics, write_run
+
+
+def write(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+# MS-COCO
+
+INSTANCES = {
+    "info": {"description": "COCO 2017 Dataset", "year": 2017},
+    "licenses": [{"url": "http://creativecommons.org/", "id": 4, "name": "Attribution License"}],
+    "images": [
+        {"license": 4, "file_name": f"{number:012}.jpg", "height": 427, "width": 640, "id": number}
+        for number in (139, 285, 632)
+    ],
+    "annotations": [
+        {
+            "segmentation": [[1.0, 1.0, 2.0, 1.0, 2.0, 2.0]],
+            "area": 702.1,
+            "iscrowd": 0,
+            "image_id": 139,
+            "bbox": [236.98, 142.51, 24.7, 69.5],
+            "category_id": 64,
+            "id": 26547,
+        },
+        {
+            "segmentation": {"counts": [272, 2, 4], "size": [427, 640]},
+            "area": 3.0,
+            "iscrowd": 1,
+            "image_id": 139,
+            "bbox": [1.0, 2.0, 3.0, 4.0],
+            "category_id": 1,
+            "id": 900100000139,
+        },
+        {
+            "image_id": 285,
+            "category_id": 23,
+            "iscrowd": 0,
+            "area": 1,
+            "bbox": [0, 0, 1, 1],
+            "id": 3,
+        },
+        {
+            "image_id": 285,
+            "category_id": 23,
+            "iscrowd": 0,
+            "area": 1,
+            "bbox": [0, 0, 1, 1],
+            "id": 4,
+        },
+    ],
+    "categories": [
+        {"supercategory": "person", "id": 1, "name": "person"},
+        {"supercategory": "animal", "id": 23, "name": "bear"},
+        {"supercategory": "furniture", "id": 64, "name": "potted plant"},
+    ],
+}
+CAPTIONS = {
+    "info": INSTANCES["info"],
+    "licenses": INSTANCES["licenses"],
+    "images": INSTANCES["images"],
+    "annotations": [
+        {"image_id": 139, "id": 2, "caption": "A woman in a room."},
+        {"image_id": 285, "id": 7, "caption": "A big brown bear.\n"},
+        {"image_id": 139, "id": 9, "caption": "A room with  plants"},
+        {"image_id": 632, "id": 10, "caption": "A bedroom"},
+    ],
+}
+
+
+def coco(folder: Path) -> Path:
+    write(folder / "instances_val2017.json", json.dumps(INSTANCES))
+    write(folder / "captions_val2017.json", json.dumps(CAPTIONS))
+    return folder
+
+
+@pytest.mark.parametrize("as_folder", [True, False])
+def test_coco_joins_labels_and_captions(tmp_path: Path, as_folder: bool) -> None:
+    folder = coco(tmp_path / "annotations")
+    paths = [tmp_path] if as_folder else sorted(folder.iterdir())
+    found = open_dataset(paths)
+    assert found.name == "coco"
+    assert found.images == ("000000000139", "000000000285")
+    assert found.labels["000000000139"] == ("person", "potted plant"), "a crowd is a label too"
+    assert found.labels["000000000285"] == ("bear",)
+    assert found.captions["000000000139"] == ("A woman in a room.", "A room with plants")
+    assert found.files["000000000285"] == "000000000285.jpg"
+    assert found.notes == ("1 pictures without labels are left out (the first: 000000000632)",)
+
+
+def test_coco_captions_alone_keep_every_picture(tmp_path: Path) -> None:
+    found = open_dataset([coco(tmp_path) / "captions_val2017.json"])
+    assert len(found.images) == 3
+    assert not found.labels
+
+
+def test_coco_labels_of_pictures_that_are_not_listed_are_told(tmp_path: Path) -> None:
+    stray = {"image_id": 777, "category_id": 1, "iscrowd": 0, "id": 1}
+    content = {**INSTANCES, "annotations": [*INSTANCES["annotations"], stray]}
+    found = open_dataset([write(tmp_path / "i.json", json.dumps(content))])
+    assert len(found.images) == 2
+    assert "1 annotations are of pictures that it does not list (the first: 777)" in found.notes[0]
+
+
+def test_real_coco_boxes_are_their_qrels(shared_data: Path) -> None:
+    folder = shared_data / "coco-boxes"
+    found = open_dataset([folder / "instances.json"])
+    assert len(found.images) == 80
+    [task] = tasks.keyword(found)
+    assert {row.query_id: row.relevant for row in task.questions} == read_qrels(
+        folder / "qrels.txt"
+    )
+    assert {(row.query_id, row.text) for row in task.questions} == set(
+        read_topics(folder / "topics.tsv")
+    )
+
+
+# Karpathy
+
+
+def karpathy(file: Path) -> Path:
+    splits = ["train", "restval", "val", "test"]
+    content = {
+        "images": [
+            {
+                "sentids": [0, 1],
+                "imgid": number,
+                "filename": f"{1000 + number}.jpg",
+                "split": split,
+                "sentences": [
+                    {"tokens": ["a", split], "raw": f"A {split}.", "imgid": number, "sentid": 0},
+                    {"tokens": [], "raw": " ", "imgid": number, "sentid": 1},
+                ],
+                **({"filepath": "val2014", "cocoid": number} if number else {}),
+            }
+            for number, split in enumerate(splits)
+        ],
+        "dataset": "flickr30k",
+    }
+    return write(file, json.dumps(content))
+
+
+def test_karpathys_splits(tmp_path: Path) -> None:
+    file = karpathy(tmp_path / "dataset_flickr30k.json")
+    found = open_dataset([file])
+    assert (found.name, found.images, found.captions) == (
+        "flickr30k",
+        ("1003",),
+        {"1003": ("A test.",)},
+    )
+    assert found.files == {"1003": "val2014/1003.jpg"}
+    assert open_dataset([file], split="train+restval").images == ("1000", "1001")
+    with pytest.raises(EvaluationError, match=r"no split dev; it has: train \(1\), restval \(1\)"):
+        open_dataset([file], split="dev")
+
+
+# PASCAL VOC
+
+OBJECT = """
+    <object>
+        <name>{name}</name>
+        <pose>Left</pose>
+        <truncated>0</truncated>
+        <difficult>{difficult}</difficult>
+        <bndbox><xmin>1</xmin><ymin>2</ymin><xmax>3</xmax><ymax>4</ymax></bndbox>
+    </object>"""
+ANNOTATION = """<annotation>
+    <folder>VOC2007</folder>
+    <filename>{name}.jpg</filename>
+    <source><database>The VOC2007 Database</database><image>flickr</image></source>
+    <owner><name>?</name></owner>
+    <size><width>500</width><height>333</height><depth>3</depth></size>
+    <segmented>0</segmented>{objects}
+</annotation>
+"""
+
+
+def voc(folder: Path) -> Path:
+    pictures = {
+        "000001": [("diningtable", 0), ("person", 0), ("person", 1)],
+        "000002": [("car", 1), ("tvmonitor", 0)],
+        "000003": [("car", 1)],
+        "000005": [("chair", 0)],
+    }
+    for name, objects in pictures.items():
+        text = "".join(OBJECT.format(name=kind, difficult=flag) for kind, flag in objects)
+        write(folder / "Annotations" / f"{name}.xml", ANNOTATION.format(name=name, objects=text))
+    sets = folder / "ImageSets" / "Main"
+    write(sets / "test.txt", "000001\n000002\n000003\n")
+    write(sets / "trainval.txt", "000005\n")
+    write(sets / "car_test.txt", "000001 -1\n000002  0\n000003  0\n")
+    return folder
+
+
+def test_voc_leaves_difficult_objects_out_unless_asked(tmp_path: Path) -> None:
+    folder = voc(tmp_path / "VOC2007")
+    found = open_dataset([folder])
+    assert found.images == ("000001", "000002")
+    assert found.labels == {"000001": ("dining table", "person"), "000002": ("tv monitor",)}
+    assert "1 pictures without labels" in found.notes[0]
+    hard = open_dataset([folder], difficult=True)
+    assert hard.labels["000002"] == ("car", "tv monitor")
+    assert hard.labels["000003"] == ("car",)
+    assert open_dataset([folder], split="trainval").images == ("000005",)
+
+
+def test_voc_is_found_below_its_devkit(tmp_path: Path) -> None:
+    voc(tmp_path / "VOC2007")
+    assert len(open_dataset([tmp_path]).images) == 2
+
+
+def test_voc_says_which_file_is_missing_or_damaged(tmp_path: Path) -> None:
+    folder = voc(tmp_path / "VOC2007")
+    with pytest.raises(EvaluationError, match="no image set 'val'; it has: test, trainval"):
+        open_dataset([folder], split="val")
+    write(folder / "Annotations" / "000002.xml", "<annotation><object>")
+    with pytest.raises(EvaluationError, match=r"000002\.xml is damaged"):
+        open_dataset([folder])
+    (folder / "Annotations" / "000001.xml").unlink()
+    with pytest.raises(EvaluationError, match=r"1 of the 3 pictures .* 000001\.xml"):
+        open_dataset([folder])
+
+
+# NUS-WIDE
+
+
+def nus_wide(folder: Path, count: int = 6000) -> Path:
+    """Concept n of 25 has every image whose number divides by n + 1: c00 is the commonest."""
+    names = [f"actor\\{number:04}_{number * 7}.jpg" for number in range(count)]
+    write(folder / "ImageList" / "Imagelist.txt", "".join(f"{name}\n" for name in names))
+    for concept in range(25):
+        flags = "".join(f"{int(number % (concept + 1) == 0)}\n" for number in range(count))
+        write(folder / "Groundtruth" / "AllLabels" / f"Labels_c{concept:02}.txt", flags)
+    return folder
+
+
+def test_nus_wide_draws_2100_pictures_of_the_21_commonest_concepts(tmp_path: Path) -> None:
+    folder = nus_wide(tmp_path)
+    found = open_dataset([folder])
+    assert len(found.images) == len(set(found.images)) == 2100
+    assert {label for labels in found.labels.values() for label in labels} == {
+        f"c{concept:02}" for concept in range(21)
+    }
+    for concept in range(21):
+        having = [name for name, labels in found.labels.items() if f"c{concept:02}" in labels]
+        assert len(having) >= 100
+    assert all(int(name[:4]) % 3 == 0 for name, labels in found.labels.items() if "c02" in labels)
+    assert found.files["0000_0"] == "actor/0000_0.jpg"
+    assert open_dataset([folder]) == found, "the same pictures every time"
+
+
+def test_nus_wide_takes_an_image_list(tmp_path: Path) -> None:
+    folder = nus_wide(tmp_path)
+    chosen = write(tmp_path / "mine.txt", "actor\\0006_42.jpg\r\nactor\\0001_7.jpg\r\n")
+    found = open_dataset([folder], image_list=chosen)
+    assert found.labels == {
+        "0006_42": ("c00", "c01", "c02", "c05"),
+        "0001_7": ("c00",),
+    }
+    strange = write(tmp_path / "strange.txt", "x.jpg\n")
+    with pytest.raises(EvaluationError, match=r"1 of 1 pictures are not NUS-WIDE's"):
+        open_dataset([folder], image_list=strange)
+
+
+def test_nus_wide_files_must_fit_the_image_list(tmp_path: Path) -> None:
+    folder = nus_wide(tmp_path)
+    write(folder / "Groundtruth" / "AllLabels" / "Labels_c03.txt", "1\n0\n")
+    with pytest.raises(EvaluationError, match=r"Labels_c03\.txt should have 6000 lines .* has 2"):
+        open_dataset([folder])
+
+
+# What is none of them
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "is not JSON, or is cut off"),
+        ("[]", "not of a data set that is known"),
+        ('{"images": []}', "without annotations"),
+        ('{"images": [{}], "annotations": []}', "looks like COCO's"),
+        ('{"images": [], "annotations": []}', "no pictures in it"),
+        ('{"images": [{"sentences": []}]}', "looks like COCO's or Karpathy's"),
+    ],
+)
+def test_wrong_json_is_told(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(EvaluationError, match=message) as caught:
+        open_dataset([write(tmp_path / "wrong.json", text)])
+    assert "wrong.json" in str(caught.value)
+
+
+def test_other_wrong_places_are_told(tmp_path: Path) -> None:
+    with pytest.raises(EvaluationError, match="not the folder of a known data set"):
+        open_dataset([tmp_path])
+    binary = tmp_path / "picture.json"
+    binary.write_bytes(b"\xff\xd8\xff\xe0")
+    with pytest.raises(EvaluationError, match="not a text file"):
+        open_dataset([binary])
+    with pytest.raises(EvaluationError, match="different data sets: coco and flickr30k"):
+        open_dataset(
+            [
+                coco(tmp_path / "coco") / "instances_val2017.json",
+                karpathy(tmp_path / "k.json"),
+            ]
+        )
+
+
+# TREC
+
+
+def test_topics_of_both_kinds(tmp_path: Path) -> None:
+    lines = write(tmp_path / "t.tsv", "\ufeff1\tred dog\r\n\n2\ta, b\tc\n")
+    assert [tuple(topic) for topic in read_topics(lines)] == [("1", "red dog"), ("2", "a, b\tc")]
+    marked = write(
+        tmp_path / "t.xml",
+        "<top>\n<num> Number: 301\n<title> Foreign\n bus\n<desc> more\n</top>\n"
+        "<top><num>302</num><title>cat</title></top>",
+    )
+    assert [tuple(topic) for topic in read_topics(marked)] == [
+        ("301", "Foreign bus"),
+        ("302", "cat"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("read", "text", "message"),
+    [
+        (read_topics, "", "holds no topics"),
+        (read_topics, "1\tdog\n2 cat\n", "line 2: not id TAB text"),
+        (read_topics, "1\tdog\n2\t , \n", "line 2: the topic '2' has no text"),
+        (read_topics, "1\tdog\n1\tcat\n", "'1' comes twice"),
+        (read_topics, "<top><num>1</num></top>", "without <num>, or"),
+        (read_qrels, "1 0 a\n", "line 1: not query_id 0 doc_id"),
+        (read_qrels, "1 0 a x\n", "line 1: not query_id 0 doc_id"),
+        (read_qrels, "1 0 a 0\n", "judges nothing as relevant"),
+        (read_run, "1 Q0 a 1 high me\n", "line 1: not query_id Q0"),
+        (read_run, "", "is an empty run"),
+    ],
+)
+def test_wrong_trec_files_are_told(tmp_path: Path, read: object, text: str, message: str) -> None:
+    with pytest.raises(EvaluationError, match=message) as caught:
+        read(write(tmp_path / "wrong.txt", text))  # type: ignore[operator]
+    assert "wrong.txt" in str(caught.value)
+
+
+@given(
+    st.dictionaries(
+        st.from_regex(r"[!-~é]{1,8}", fullmatch=True),
+        st.lists(
+            st.tuples(
+                st.from_regex(r"[!-~ü]{1,8}", fullmatch=True), st.integers(0, 10**6).map(float)
+            ),
+            min_size=1,
+            unique_by=lambda hit: hit[0],
+        ),
+        min_size=1,
+    )
+)
+def test_a_run_is_read_as_it_was_written(run: dict[str, list[tuple[str, float]]]) -> None:
+    ranked = {
+        query_id: sorted((Scored(*hit) for hit in hits), key=lambda hit: -hit.score)
+        for query_id, hits in run.items()
+    }
+    with TemporaryDirectory() as folder:
+        text = "".join(write_run(query_id, hits) for query_id, hits in ranked.items())
+        assert read_run(write(Path(folder) / "a.trec", text)) == ranked
+
+
+def test_qrels_keep_what_is_relevant_and_how_much(tmp_path: Path) -> None:
+    file = write(tmp_path / "q", "1 0 a 2\n1 0 b 0\n2 0 c 1\n2 0 d -1\n")
+    assert read_qrels(file) == {"1": {"a": 2}, "2": {"c": 1}}
+
+
+# Tasks
+
+TINY = Dataset(
+    "tiny",
+    ("a", "b", "c", "d"),
+    {"a": ("car", "dog"), "b": ("car", "dog"), "c": ("car", "dog", "sky"), "d": ("car",)},
+    {"a": ("first of a", "second of a"), "d": ("of d",)},
+)
+
+
+def relevant(task: tasks.Task) -> dict[str, set[str]]:
+    return {row.query_id: set(row.relevant) for row in task.questions}
+
+
+def test_keyword_asks_for_each_label() -> None:
+    [task] = tasks.keyword(TINY)
+    assert relevant(task) == {"car": set("abcd"), "dog": set("abc"), "sky": {"c"}}
+
+
+def test_multi_keyword_has_three_readings() -> None:
+    containing, exact, single = tasks.multi_keyword(TINY)
+    assert [row.text for row in containing.questions] == ["car, dog", "car, dog, sky", "car"]
+    assert relevant(containing) == {
+        "car+dog": set("abc"),
+        "car+dog+sky": {"c"},
+        "car": set("abcd"),
+    }
+    assert relevant(exact) == {"car+dog": set("ab"), "car+dog+sky": {"c"}, "car": {"d"}}
+    assert relevant(single) == {name: {name} for name in "abcd"}
+
+
+def test_captions_ask_for_their_picture() -> None:
+    [task] = tasks.caption(TINY)
+    assert relevant(task) == {"a/0": {"a"}, "a/1": {"a"}, "d/0": {"d"}}
+
+
+def test_feedback_adds_one_label_after_the_other() -> None:
+    texts = [[row.text for row in task.questions] for task in tasks.feedback(TINY)]
+    assert texts == [
+        ["first of a", "of d"],
+        ["first of a, car", "of d, car"],
+        ["first of a, car, dog", "of d, car"],
+    ]
+
+
+def test_a_task_that_the_data_does_not_allow_is_told() -> None:
+    bare = Dataset("bare", ("a",), captions={"a": ("text",)})
+    assert [task.name for task in tasks.choose(bare, [])] == ["caption"]
+    with pytest.raises(EvaluationError, match="feedback needs labels"):
+        list(tasks.choose(bare, ["feedback"]))

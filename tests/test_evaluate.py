@@ -1,0 +1,262 @@
+"""`lexsearch evaluate` and `lexsearch analyze`, as commands."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import ir_measures
+import pytest
+from conftest import Run
+from fakes import FakeCaptioner, picture
+from PIL import Image
+from test_datasets import voc
+
+import lexsearch
+from lexsearch.cli import main
+
+CAPTIONS = {
+    "a": "a red bus and a dog",
+    "b": "a bus, a bus, a bus",
+    "c": "a dog sleeps",
+    "d": "a cat",
+    "e": "nothing of note",
+}
+TOPICS = "t1\tbus\nt2\tdog, bus\nt3\tzebra\n"
+QRELS = "t1 0 a 1\nt1 0 b 1\nt2 0 a 1\nt2 0 e 1\nt3 0 d 1\n"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("evaluate")
+    lines = [json.dumps({"doc_id": name, "text": text}) for name, text in CAPTIONS.items()]
+    (folder / "captions.jsonl").write_text("\n".join(lines))
+    (folder / "topics.tsv").write_text(TOPICS)
+    (folder / "qrels.txt").write_text(QRELS)
+    with lexsearch.open(folder / "indexes" / "default") as index:
+        index.import_captions(lines)
+    return folder
+
+
+@pytest.fixture
+def run(folder: Path, environment: dict[str, str]) -> Run:
+    def run(*arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "lexsearch.cli", *map(str, arguments)]
+        settings = {"cwd": folder, "env": environment, "text": True, "capture_output": True}
+        return subprocess.run(command, **{**settings, **options})
+
+    return run
+
+
+BY_HAND = ("--captions", "captions.jsonl", "--topics", "topics.tsv", "--qrels", "qrels.txt")
+
+
+def measured(ended: subprocess.CompletedProcess[str]) -> dict[str, dict[str, object]]:
+    assert ended.returncode == 0, ended.stderr
+    return {row["task"]: row for row in map(json.loads, ended.stdout.splitlines())}
+
+
+def test_captions_topics_and_qrels_give_measures_that_can_be_worked_out(run: Run) -> None:
+    # t1: b a. t2: a b c. t3: nothing. Relevant: 2 + 2 + 1, of which a, b, a are found.
+    found = measured(run("evaluate", *BY_HAND, "--json"))["topics"]
+    assert (found["queries"], found["depth"], found["pictures"]) == (3, 5, 5)
+    assert found["ranking"] == "what keywords mean"
+    assert found["curve"] == [
+        {"k": 1, "precision": pytest.approx(2 / 3), "recall": pytest.approx(2 / 5)},
+        {"k": 2, "precision": pytest.approx(3 / 6), "recall": pytest.approx(3 / 5)},
+        {"k": 4, "precision": pytest.approx(3 / 12), "recall": pytest.approx(3 / 5)},
+        {"k": 5, "precision": pytest.approx(3 / 15), "recall": pytest.approx(3 / 5)},
+    ]
+    assert found["retrieved_curve"][-1]["precision"] == pytest.approx(3 / 5)
+    assert found["measures"]["PR-AUC"] == pytest.approx(1 / 5 * (2 / 3 + 1 / 2) / 2)
+    assert found["measures"]["mAP"] == pytest.approx((1 + 1 / 2 + 0) / 3)
+    assert found["measures"]["PR-AUC perfect"] == pytest.approx(2 / 5 * (1 + 5 / 6) / 2)
+
+
+def test_an_index_gives_a_table(run: Run) -> None:
+    ended = run("evaluate", "--topics", "topics.tsv", "--qrels", "qrels.txt")
+    assert ended.returncode == 0
+    assert ended.stdout.splitlines()[0] == "5 pictures by what keywords mean"
+    assert "PR-AUC    perfect  retrieved        mAP" in ended.stdout
+    assert ended.stdout.splitlines()[-1].split() == [
+        "Topics",
+        "3",
+        "0.117",
+        "0.367",
+        "0.175",
+        "0.500",
+    ]
+
+
+def test_runs_csv_and_plots_are_written(run: Run, folder: Path) -> None:
+    options = ("--trec", "out/runs", "--csv", "out.csv", "--plots", "out/plots")
+    ended = run("evaluate", *BY_HAND, *options)
+    assert ended.returncode == 0, ended.stderr
+    rows = list(ir_measures.read_trec_run(str(folder / "out" / "runs" / "topics.trec")))
+    assert [(row.query_id, row.doc_id) for row in rows[:2]] == [("t1", "b"), ("t1", "a")]
+    assert {row.query_id for row in rows} == {"t1", "t2"}
+    with (folder / "out.csv").open() as file:
+        values = {(r["query"], r["measure"]): float(r["value"]) for r in csv.DictReader(file)}
+    assert values["all", "mAP"] == pytest.approx(0.5)
+    assert values["t2", "AP"] == pytest.approx(0.5)
+    assert values["t1", "R@1"] == pytest.approx(0.5)
+    for name in ("topics.png", "topics-queries.png"):
+        with Image.open(folder / "out" / "plots" / name) as image:
+            assert image.format == "PNG"
+            assert len(image.convert("RGB").getcolors(2**20)) > 3
+
+
+def test_a_run_compared_with_itself_is_equal_and_with_a_worse_one_better(
+    run: Run, folder: Path
+) -> None:
+    run("evaluate", *BY_HAND, "--trec", "itself")
+    same = measured(run("evaluate", *BY_HAND, "--json", "--compare", "itself"))["topics"]
+    assert (same["comparison"]["equal"], same["comparison"]["p_t"]) == (3, 1.0)
+    (folder / "worse.trec").write_text("t1 Q0 d 1 3 x\nt1 Q0 b 2 2 x\nt2 Q0 a 1 1 x\n")
+    found = measured(run("evaluate", *BY_HAND, "--json", "--compare", "worse.trec"))["topics"]
+    assert (found["comparison"]["better"], found["comparison"]["equal"]) == (1, 2)
+    (folder / "other.trec").write_text("x Q0 d 1 3 x\n")
+    ended = run("evaluate", *BY_HAND, "--compare", "other.trec")
+    assert (ended.returncode, "is of other queries" in ended.stderr) == (4, True)
+
+
+def test_pictures_of_an_index_are_known_by_their_file_names(run: Run, folder: Path) -> None:
+    """VOC's test set, its pictures indexed from a folder; one is missing, one is a stranger."""
+    voc(folder / "VOC2007")
+    for name, colour in {"000001": "red", "000003": "blue", "999999": "green"}.items():
+        picture(folder / "JPEGImages" / f"{name}.png", colour)
+    with lexsearch.open(folder / "voc") as index:
+        says = "car dining table person"
+        index.add(folder / "JPEGImages", captioner=FakeCaptioner(says=says), crops="none")
+    ended = run("evaluate", "--index", "voc", "--data", "VOC2007", "--difficult", "--json")
+    found = measured(ended)
+    assert found["keyword"]["queries"] == 4
+    assert found["keyword"]["depth"] == 2, "the stranger is not of the data set"
+    assert "1 of 3 pictures are not in the index" in ended.stderr
+    assert "(the first: 000002)" in ended.stderr
+    assert found["keyword"]["measures"]["R@5"] == pytest.approx(3 / 5)
+    assert set(found) == {
+        "keyword",
+        "multi-keyword",
+        "multi-keyword-exact",
+        "multi-keyword-single",
+    }
+
+
+def test_feedback_and_captions_of_a_data_set(run: Run, folder: Path) -> None:
+    images = [{"id": n, "file_name": f"{name}.jpg"} for n, name in enumerate("abc")]
+    labels = [(0, 1), (0, 2), (1, 1), (2, 2)]
+    instances = {
+        "images": images,
+        "annotations": [{"image_id": i, "category_id": c, "iscrowd": 0} for i, c in labels],
+        "categories": [{"id": 1, "name": "bus"}, {"id": 2, "name": "dog"}],
+    }
+    texts = ["something", "a bus, a bus", "a dog sleeps"]
+    captions = {
+        "images": images,
+        "annotations": [{"image_id": n, "caption": text} for n, text in enumerate(texts)],
+    }
+    (folder / "instances.json").write_text(json.dumps(instances))
+    (folder / "captions.json").write_text(json.dumps(captions))
+    data = ("--data", "instances.json", "--data", "captions.json")
+    found = measured(run("evaluate", *data, "--json", "--plots", "feedback"))
+    assert found["caption"]["measures"]["R@1"] == pytest.approx(2 / 3)
+    recalls = [found[f"feedback-{n}"]["measures"]["R@1"] for n in range(3)]
+    assert recalls == pytest.approx([2 / 3, 2 / 3, 1])
+    assert (folder / "feedback" / "feedback.png").exists()
+    table = run("evaluate", *data, "--task", "caption", "--task", "feedback").stdout
+    assert "MRR" in table
+    assert "PR-AUC" not in table
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        ((), 2, "give either --topics and --qrels, or --data"),
+        (("--topics", "topics.tsv"), 2, "go together"),
+        (("--data", "no-such.json"), 2, "does not exist"),
+        (("--data", "topics.tsv"), 4, "is not JSON"),
+        (("--topics", "topics.tsv", "--qrels", "topics.tsv"), 4, "line 1: not query_id 0 doc_id"),
+        (("--topics", "topics.tsv", "--qrels", "other-qrels.txt"), 4, "none of the 3 topics"),
+        (("--topics", "topics.tsv", "--qrels", "other-docs.txt"), 4, "none of the 1 pictures"),
+        ((*BY_HAND[2:], "--captions", "topics.tsv"), 4, "there is no caption in the file"),
+        ((*BY_HAND[2:], "--index", "nowhere"), 4, "there is no index"),
+        (("--dense", "x", *BY_HAND[2:]), 2, "--dense needs"),
+        ((*BY_HAND, "--task", "keyword"), 2, "--task is for --data"),
+        ((*BY_HAND[2:], "--analyzer", "porter"), 2, "lexsearch reindex --analyzer"),
+    ],
+)
+def test_what_does_not_fit_is_told(
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: tuple[str, ...],
+    status: int,
+    message: str,
+) -> None:
+    (folder / "other-qrels.txt").write_text("q9 0 a 1\n")
+    (folder / "other-docs.txt").write_text("t1 0 999 1\n")
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(sys, "argv", ["lexsearch", "evaluate", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == status
+    assert message in " ".join(capsys.readouterr().err.split())
+
+
+def test_topics_that_are_not_judged_are_noted(run: Run, folder: Path) -> None:
+    (folder / "some.txt").write_text("t1 0 a 1\nq9 0 a 1\n")
+    ended = run("evaluate", "--topics", "topics.tsv", "--qrels", "some.txt")
+    assert "2 topics without a relevant document are left out (the first: t2)" in ended.stderr
+    assert "1 judged queries have no topic (one is q9)" in ended.stderr
+
+
+def test_only_captions_in_effect_are_read(folder: Path) -> None:
+    with lexsearch.open(folder / "corrected") as index:
+        index.import_captions(['{"doc_id": "x", "text": "cat", "caption_id": "1"}'])
+        index.import_captions(['{"doc_id": "y", "text": "cow"}'])
+        index.edit_caption("x", "a corrected dog", caption_id="1")
+        index.remove("y")
+        assert [tuple(document) for document in index.contents()] == [("x", "a corrected dog")]
+        assert index.documents() == ["x"]
+        assert [hit.doc_id for hit in index.rank("dog", 5)] == ["x"]
+
+
+def test_words_are_counted_and_drawn(run: Run, folder: Path) -> None:
+    ended = run("analyze", "words", "--json", "--plot", "words.png")
+    assert ended.returncode == 0, ended.stderr
+    assert list(json.loads(ended.stdout).items())[:2] == [("bus", 4), ("dog", 2)]
+    assert Image.open(folder / "words.png").size[0] > 1000
+    one = run("analyze", "words", "c")
+    assert [line.split() for line in one.stdout.splitlines()] == [["1", "dog"], ["1", "sleeps"]]
+    assert "not in the index" in run("analyze", "words", "zzz").stderr
+
+
+# The figures of the house plan, on real captions
+
+
+@pytest.mark.parametrize(
+    ("name", "captions", "precision", "area"),
+    [
+        ("coco-mllm", "", 0.743, 0.507),
+        ("coco-val2017", "human/", 0.588, None),
+        ("coco-val2017", "vinvl/", 0.464, None),
+    ],
+)
+def test_plain_bm25_gives_the_known_figures(
+    shared_data: Path, run: Run, name: str, captions: str, precision: float, area: float | None
+) -> None:
+    data = shared_data / name
+    lines = (data / "captions.jsonl").read_text().splitlines(keepends=True)
+    chosen = [line for line in lines if json.loads(line)["caption_id"].startswith(captions)]
+    known = ("--topics", data / "topics.tsv", "--qrels", data / "qrels.txt")
+    ended = run("evaluate", "--captions", "-", *known, "--json", input="".join(chosen))
+    values = measured(ended)["topics"]["measures"]
+    assert values["mAP"] == pytest.approx(precision, abs=0.01)
+    if area:
+        assert values["PR-AUC"] == pytest.approx(area, abs=0.01)
+    if name == "coco-val2017":
+        assert values["PR-AUC perfect"] == pytest.approx(0.714, abs=0.001)
