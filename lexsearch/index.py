@@ -233,11 +233,10 @@ class Index:
             asked = self._resolved(parsed)
             found = self._ask(lambda searcher: searcher.search(asked, k, mode, match))
             paths = self._paths([scored.doc_id for scored in found.documents])
+        why = zip(found.documents, found.stored, found.evidence, found.missing, strict=True)
         hits = [
-            _hit(rank, scored.score, scored.doc_id, paths[scored.doc_id], *reasons)
-            for rank, (scored, *reasons) in enumerate(
-                zip(found.documents, found.stored, found.evidence, found.missing, strict=True), 1
-            )
+            _hit(rank, one.score, one.doc_id, paths[one.doc_id], stored, evidence, missing)
+            for rank, (one, stored, evidence, missing) in enumerate(why, 1)
         ]
         return Results(hits, query=parsed, total=found.total, unknown=found.unknown)
 

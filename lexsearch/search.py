@@ -69,7 +69,7 @@ class Searcher:
         complete = len(documents) < k and match != "any"
         total = len(documents) if complete else self._engine.count(wanted)
         stored = self._engine.stored([scored.doc_id for scored in documents])
-        searches = [Search(word, self.concept(word)) for word in query.keywords if word.sign != "-"]
+        searches = self._searches(query)
         found = [self._reader.evidence(document, searches) for document in stored]
         unseen = [
             keyword
@@ -86,6 +86,17 @@ class Searcher:
             [evidence for evidence, _ in found],
             [missing for _, missing in found],
         )
+
+    def explain(
+        self, query: Query, doc_id: str
+    ) -> tuple[Stored, tuple[Evidence, ...], tuple[str, ...]]:
+        """(what is stored, evidence, missing keywords) of one document."""
+        self._forget()
+        [stored] = self._engine.stored([doc_id])
+        return (stored, *self._reader.evidence(stored, self._searches(query)))
+
+    def _searches(self, query: Query) -> list[Search]:
+        return [Search(word, self.concept(word)) for word in query.keywords if word.sign != "-"]
 
     def rank(self, query: Query, k: int, mode: str, match: Match) -> list[Scored]:
         """The k best documents alone."""
@@ -215,7 +226,7 @@ class Searcher:
 
     def _like(self, doc_id: str, share: float) -> Concept:
         """Pictures that share the words that tell this one from others."""
-        words = self._typical(self._engine.stored([doc_id]), [1.0])[:_LIKE_WORDS]
+        words = self._typical(self._engine.stored([doc_id]), [1.0], 1)[:_LIKE_WORDS]
         parts = tuple(Concept((Way(word),)) for word, _ in words)
         return Concept(parts=parts, least=max(1, math.ceil(share * len(parts))))
 
@@ -233,18 +244,19 @@ class Searcher:
             return concept
         stored = self._engine.stored([scored.doc_id for scored in best])
         weights = [scored.score % 1 for scored in best]
-        words = self._typical(stored, weights)[:_RELATED_WORDS]
+        words = self._typical(stored, weights, _LEAST_FEEDBACK)[:_RELATED_WORDS]
         whole = sum(value for _, value in words) or 1.0
         hints = tuple(Way(word, _RELATED * value / whole) for word, value in words)
         return concept._replace(hints=concept.hints + hints)
 
     def _typical(
-        self, stored: Sequence[Stored], weights: Sequence[float]
+        self, stored: Sequence[Stored], weights: Sequence[float], least: int
     ) -> list[tuple[str, float]]:
         """(word, value) of words that these documents have more often than others, best first.
 
         The value is p log(p / q), where p is how much these documents say a term and q how much
-        all do (Kullback-Leibler); each term is given as its commonest word.
+        all do (Kullback-Leibler); each term is given as its commonest word. Words that fewer than
+        `least` of the documents say tell nothing.
         """
         said: defaultdict[str, float] = defaultdict(float)
         having: Counter[str] = Counter()
@@ -256,7 +268,6 @@ class Searcher:
                 said[term] += weight / whole * count / (count + 1)
                 having[term] += 1
                 forms.setdefault(term, Counter()).update(said_as)
-        least = min(_LEAST_FEEDBACK, len(stored))
         terms = [term for term, count in having.items() if count >= least]
         everywhere = self._engine.frequencies(terms)
         documents = self._engine.count() or 1

@@ -62,7 +62,11 @@ def test_words_need_no_quotes(run: Run) -> None:
 def test_json_is_one_object_a_hit(run: Run, folder: Path) -> None:
     [hit] = map(json.loads, run("query", "blue", "--json").stdout.splitlines())
     place = str(folder / "photos" / "sub" / "two words & ü.png")
-    assert list(hit) == ["rank", "score", "doc_id", "path", "paths", "words"]
+    assert list(hit)[:6] == ["rank", "score", "doc_id", "path", "paths", "words"]
+    assert (hit["missing"], hit["width"], hit["height"]) == ([], 64, 48)
+    [why] = hit["evidence"]
+    assert (why["keyword"], why["words"], why["share"]) == ("blue", ["blue"], 1.0)
+    assert why["crops"][:2] == ["whole", "left half"]
     assert (hit["rank"], hit["path"], hit["paths"], hit["words"]) == (1, place, [place], ["blue"])
     [imported] = map(json.loads, run("query", "zebra", "--json").stdout.splitlines())
     assert (imported["doc_id"], imported["path"], imported["paths"]) == ("doc 1", None, [])

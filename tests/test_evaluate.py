@@ -93,7 +93,7 @@ def test_an_index_gives_a_table(run: Run) -> None:
 
 def test_runs_csv_and_plots_are_written(run: Run, folder: Path) -> None:
     options = ("--trec", "out/runs", "--csv", "out.csv", "--plots", "out/plots")
-    ended = run("evaluate", *BY_HAND, *options)
+    ended = run("evaluate", *BY_HAND, *options, "--mode", "paper")
     assert ended.returncode == 0, ended.stderr
     rows = list(ir_measures.read_trec_run(str(folder / "out" / "runs" / "topics.trec")))
     assert [(row.query_id, row.doc_id) for row in rows[:2]] == [("t1", "b"), ("t1", "a")]
@@ -165,7 +165,7 @@ def test_feedback_and_captions_of_a_data_set(run: Run, folder: Path) -> None:
     found = measured(run("evaluate", *data, "--json", "--plots", "feedback"))
     assert found["caption"]["measures"]["R@1"] == pytest.approx(2 / 3)
     recalls = [found[f"feedback-{n}"]["measures"]["R@1"] for n in range(3)]
-    assert recalls == pytest.approx([2 / 3, 2 / 3, 1])
+    assert recalls == pytest.approx([2 / 3, 1, 1])
     assert (folder / "feedback" / "feedback.png").exists()
     table = run("evaluate", *data, "--task", "caption", "--task", "feedback").stdout
     assert "MRR" in table
@@ -186,7 +186,6 @@ def test_feedback_and_captions_of_a_data_set(run: Run, folder: Path) -> None:
         ((*BY_HAND[2:], "--index", "nowhere"), 4, "there is no index"),
         (("--dense", "x", *BY_HAND[2:]), 2, "--dense needs"),
         ((*BY_HAND, "--task", "keyword"), 2, "--task is for --data"),
-        ((*BY_HAND[2:], "--analyzer", "porter"), 2, "lexsearch reindex --analyzer"),
     ],
 )
 def test_what_does_not_fit_is_told(
@@ -220,7 +219,7 @@ def test_only_captions_in_effect_are_read(folder: Path) -> None:
         index.import_captions(['{"doc_id": "y", "text": "cow"}'])
         index.edit_caption("x", "a corrected dog", caption_id="1")
         index.remove("y")
-        assert [tuple(document) for document in index.contents()] == [("x", "a corrected dog")]
+        assert [document[:2] for document in index.contents()] == [("x", "a corrected dog")]
         assert index.documents() == ["x"]
         assert [hit.doc_id for hit in index.rank("dog", 5)] == ["x"]
 
@@ -253,7 +252,9 @@ def test_plain_bm25_gives_the_known_figures(
     lines = (data / "captions.jsonl").read_text().splitlines(keepends=True)
     chosen = [line for line in lines if json.loads(line)["caption_id"].startswith(captions)]
     known = ("--topics", data / "topics.tsv", "--qrels", data / "qrels.txt")
-    ended = run("evaluate", "--captions", "-", *known, "--json", input="".join(chosen))
+    ended = run(
+        "evaluate", "--captions", "-", *known, "--json", "--mode", "paper", input="".join(chosen)
+    )
     values = measured(ended)["topics"]["measures"]
     assert values["mAP"] == pytest.approx(precision, abs=0.01)
     if area:

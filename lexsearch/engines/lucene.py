@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from lexsearch.engines import Concept, Engine, Ranking, Scored, Stored, Wanted, Way, _classes, _jvm
-from lexsearch.engines._analysis import analyze, analyzer, fingerprint, stems
+from lexsearch.engines._analysis import analyze, analyzer, clean, fingerprint, stems
 from lexsearch.engines._blocks import (
     ANALYZERS,
     CONTENTS,
