@@ -146,6 +146,16 @@ class Catalog:
                 places[row.doc_id].append(row)
         return places
 
+    def newest(self, limit: int, skip: int = 0) -> list[str]:
+        """Documents by the time that their files were last changed, the latest first."""
+        rows = self._rows(
+            "SELECT doc_id FROM files GROUP BY doc_id ORDER BY MAX(mtime_ns) DESC, doc_id "
+            "LIMIT ? OFFSET ?",
+            limit,
+            skip,
+        )
+        return [str(row[0]) for row in rows]
+
     # What one run of indexing has seen
 
     def see(self, path: str) -> None:

@@ -219,10 +219,15 @@ def _find(said: Sequence[str], phrase: _Phrase) -> Iterator[tuple[int, int]]:
     if not phrase.telling.issubset(said):
         return
     wanted, found = phrase.words, False
-    for start in range(len(said) - len(wanted) + 1):
-        if all(want in ("", word) for want, word in zip(wanted, said[start:], strict=False)):
-            yield start, start + len(wanted)
-            found = True
+    lead = next(place for place, want in enumerate(wanted) if want)
+    for place, word in enumerate(said):
+        if word == wanted[lead] and place >= lead:
+            there = said[place - lead : place - lead + len(wanted)]
+            if len(there) == len(wanted) and all(
+                want in ("", word) for want, word in zip(wanted, there, strict=True)
+            ):
+                yield place - lead, place - lead + len(wanted)
+                found = True
     if found or not phrase.apart:
         return
     for start, word in enumerate(said):

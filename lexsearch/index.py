@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from lexsearch.captioners import Captioner
     from lexsearch.captions import CaptionStore
     from lexsearch.indexing import Report
+    from lexsearch.running import Running
     from lexsearch.sessions import Session
     from lexsearch.transfer import Imported
     from lexsearch.writing import Writer
@@ -211,6 +212,7 @@ class Index:
         *,
         mode: str = "best",
         match: Match = "best",
+        skip: int = 0,
     ) -> Results:
         """The k best pictures for a query such as "bus, traffic light, -person", best first.
 
@@ -220,6 +222,7 @@ class Index:
         match: "best" gives pictures with all keywords first, then those that lack one, and ends
             where no keyword is left; "all" gives only pictures with all of them; "any" ranks
             every picture that has anything to do with the query, to measure rankings.
+        skip: leave out the first so many: the page after the first ten has skip=10.
         Where only ids are wanted, of very many pictures, `rank` is faster.
         Raises QueryError for an empty query.
         """
@@ -231,12 +234,12 @@ class Index:
         with self._lock:
             self._reading()  # without a catalog nothing can be found: then it is made first
             asked = self._resolved(parsed)
-            found = self._ask(lambda searcher: searcher.search(asked, k, mode, match))
+            found = self._ask(lambda searcher: searcher.search(asked, k, mode, match, skip))
             paths = self._paths([scored.doc_id for scored in found.documents])
         why = zip(found.documents, found.stored, found.evidence, found.missing, strict=True)
         hits = [
             _hit(rank, one.score, one.doc_id, paths[one.doc_id], stored, evidence, missing)
-            for rank, (one, stored, evidence, missing) in enumerate(why, 1)
+            for rank, (one, stored, evidence, missing) in enumerate(why, skip + 1)
         ]
         return Results(hits, query=parsed, total=found.total, unknown=found.unknown)
 
@@ -270,6 +273,15 @@ class Index:
         with self._lock:
             asked = self._resolved(parsed)
             return self._ask(lambda searcher: searcher.total(asked, match))
+
+    def words(self, query: str | Query, n: int = 50, k: int = 200) -> list[Suggestion]:
+        """The commonest words of the k best pictures for a query, with how many have them."""
+        parsed = parse(query) if isinstance(query, str) else query
+        if not self._has_captions():
+            return []
+        with self._lock:
+            asked = self._resolved(parsed)
+            return self._ask(lambda searcher: searcher.words(asked, n, k))
 
     def session(self, query: str | Query) -> Session:
         """A search that goes on in rounds: keywords are added, dropped, taken back."""
@@ -382,6 +394,22 @@ class Index:
             for doc_id, rows in places.items()
         }
 
+    def places(self, doc_ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        """Where the pictures of these documents lie: for each that is to be found its paths
+        (none for captions without a picture). Unknown and removed documents are left out.
+        """
+        with self._lock:
+            catalog = self._reading()
+            return self._paths([doc_id for doc_id in doc_ids if catalog.is_listed(doc_id)])
+
+    def newest(self, k: int = 10, *, skip: int = 0) -> tuple[list[str], int]:
+        """The doc_ids of the pictures whose files changed last, after the first `skip`; and how
+        many pictures there are.
+        """
+        with self._lock:
+            catalog = self._reading()
+            return catalog.newest(k, skip), catalog.pictures()
+
     # Changing
 
     def _writing(self) -> AbstractContextManager[Writer]:
@@ -412,6 +440,7 @@ class Index:
         from lexsearch.crops import SCHEMES
         from lexsearch.images import MAX_PIXELS
         from lexsearch.indexing import add
+        from lexsearch.running import telling
 
         if crops not in SCHEMES:
             raise LexsearchError(f"there is no way to cut {crops!r}; choose {', '.join(SCHEMES)}")
@@ -428,7 +457,8 @@ class Index:
                         writer.catalog.wait_for_all()
                     self._write_settings(replace(self.settings, captioner=opened.key))
                     writer.current = opened.key
-                return add(writer, absolute, opened, crops, max_pixels or MAX_PIXELS, progress)
+                with telling(self.path, progress) as tell:
+                    return add(writer, absolute, opened, crops, max_pixels or MAX_PIXELS, tell)
         finally:
             if isinstance(captioner, str):
                 opened.close()
@@ -563,6 +593,12 @@ class Index:
                 if catalog.has_document(doc_id):
                     return doc_id
         raise LexsearchError(f"{os.fspath(name)} is not in the index {self.path}")
+
+    def running(self) -> Running | None:
+        """How far the process is that fills this index right now; None when there is none."""
+        from lexsearch.running import running
+
+        return running(self.path)
 
     def status(self) -> Status:
         """What is in the index, what is missing, and what failed."""

@@ -226,6 +226,12 @@ class Results(list[Hit]):
         self.total = total
         self.unknown = unknown
 
+    def _repr_html_(self) -> str:
+        """The pictures with their boxes, for notebooks."""
+        from lexsearch.notebook import render
+
+        return render(self, str(self.query), self.total)
+
 
 class Progress(NamedTuple):
     """How far a long task is: `done` of `total` (None: not known yet) `unit`s of a stage."""

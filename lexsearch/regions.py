@@ -7,6 +7,8 @@ from itertools import pairwise
 
 from lexsearch.records import Box
 
+_MORE = 1 + 1e-9  # sums of the same votes in another order differ by less
+
 
 def locate(crops: Mapping[Box, float]) -> Box | None:
     """The region that most speaks for a thing, or None when no crop names it.
@@ -14,14 +16,15 @@ def locate(crops: Mapping[Box, float]) -> Box | None:
     crops: for each crop that was captioned, how surely its captions name the thing (0: not).
 
     Every point is given 1/sqrt(area) of each crop around it that names the thing, so that small
-    crops tell more. The region is the cell (of those that the crops' edges make) with the most.
+    crops tell more. The region encloses the cells (of those that the crops' edges make) with the
+    most: where only the whole picture is said to show it, that is the whole picture.
     """
     naming = {box: sure for box, sure in crops.items() if sure > 0 and box.area}
     if not naming:
         return None
     columns = sorted({edge for box in crops for edge in (box.left, box.right)})
     rows = sorted({edge for box in crops for edge in (box.top, box.bottom)})
-    best, most = None, 0.0
+    best, most = Box(0, 0, 0, 0), 0.0
     for left, right in pairwise(columns):
         for top, bottom in pairwise(rows):
             votes = sum(
@@ -32,6 +35,19 @@ def locate(crops: Mapping[Box, float]) -> Box | None:
                 and box.top <= top
                 and bottom <= box.bottom
             )
-            if votes > most:
-                best, most = Box(left, top, right, bottom), votes
+            cell = Box(left, top, right, bottom)
+            if votes > most * _MORE:
+                best, most = cell, votes
+            elif votes * _MORE >= most:
+                best = _around(best, cell)
     return best
+
+
+def _around(one: Box, other: Box) -> Box:
+    """The smallest box that holds both."""
+    return Box(
+        min(one.left, other.left),
+        min(one.top, other.top),
+        max(one.right, other.right),
+        max(one.bottom, other.bottom),
+    )

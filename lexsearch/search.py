@@ -60,14 +60,15 @@ class Searcher:
         self._concepts: dict[Keyword, Concept] = {}
         self._related: dict[Concept, Concept] = {}
 
-    def search(self, query: Query, k: int, mode: str, match: Match) -> Found:
-        """The k best documents, and why they are; see `Index.search`."""
+    def search(self, query: Query, k: int, mode: str, match: Match, skip: int = 0) -> Found:
+        """The k best documents after the first `skip`, and why they are; see `Index.search`."""
         if mode == "paper":
-            return self._paper(query, k)
+            return self._paper(query, k, skip)
         wanted = self._wanted(query, match)
-        documents = self._engine.search(self._ranked(wanted, match), k)
-        complete = len(documents) < k and match != "any"
-        total = len(documents) if complete else self._engine.count(wanted)
+        best = self._engine.search(self._ranked(wanted, match), skip + k)
+        complete = len(best) < skip + k and match != "any"
+        total = len(best) if complete else self._engine.count(wanted)
+        documents = best[skip:]
         stored = self._engine.stored([scored.doc_id for scored in documents])
         searches = self._searches(query)
         found = [self._reader.evidence(document, searches) for document in stored]
@@ -124,12 +125,13 @@ class Searcher:
         related = tuple(map(self._with_related, wanted.concepts))
         return wanted._replace(concepts=related, everything=True)
 
-    def _paper(self, query: Query, k: int) -> Found:
-        documents = self._engine.bm25(query.text, k)
+    def _paper(self, query: Query, k: int, skip: int) -> Found:
+        best = self._engine.bm25(query.text, skip + k)
+        documents = best[skip:]
         stored = self._engine.stored([scored.doc_id for scored in documents])
         searches = [Search(keyword, None) for keyword in query.keywords]
         evidence = [self._reader.paper(document, searches) for document in stored]
-        return Found(documents, len(documents), (), stored, evidence, [()] * len(documents))
+        return Found(documents, len(best), (), stored, evidence, [()] * len(documents))
 
     def _forget(self) -> None:
         """Drop what was learned from the index before it changed."""
@@ -304,14 +306,7 @@ class Searcher:
 
     def suggest(self, query: Query, n: int, k: int) -> list[Suggestion]:
         """Next keywords: words that split the k best pictures best, never one already used."""
-        best = self.rank(query, k, "best", "best")
-        stored = self._engine.stored([scored.doc_id for scored in best])
-        having: Counter[str] = Counter()
-        forms: dict[str, Counter[str]] = {}
-        for document in stored:
-            for term, said_as in self._reader.said(document).items():
-                having[term] += 1
-                forms.setdefault(term, Counter()).update(said_as)
+        stored, having, forms = self._said(query, k)
         used = self._used(query)
         documents = self._engine.count() or 1
         everywhere = self._engine.frequencies(having)
@@ -325,6 +320,30 @@ class Searcher:
             values.append((split * lift, forms[term].most_common(1)[0][0], count))
         values.sort(key=lambda value: (-value[0], value[1]))
         return [Suggestion(word, count) for _, word, count in values[:n]]
+
+    def words(self, query: Query, n: int, k: int) -> list[Suggestion]:
+        """The commonest words of the k best documents, with how many of them have each."""
+        _, having, forms = self._said(query, k)
+        words = [
+            Suggestion(forms[term].most_common(1)[0][0], count)
+            for term, count in having.items()
+            if term.isalpha() and len(term) > 2
+        ]
+        return sorted(words, key=lambda each: (-each.count, each.word))[:n]
+
+    def _said(
+        self, query: Query, k: int
+    ) -> tuple[list[Stored], Counter[str], dict[str, Counter[str]]]:
+        """The k best documents; for each term how many of them have it, and as which words."""
+        best = self.rank(query, k, "best", "best")
+        stored = self._engine.stored([scored.doc_id for scored in best])
+        having: Counter[str] = Counter()
+        forms: dict[str, Counter[str]] = {}
+        for document in stored:
+            for term, said_as in self._reader.said(document).items():
+                having[term] += 1
+                forms.setdefault(term, Counter()).update(said_as)
+        return stored, having, forms
 
     def _used(self, query: Query) -> set[str]:
         used: set[str] = set()

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
+import requests
 from fakes import FakeCaptioner
 
 import lexsearch
@@ -64,6 +69,62 @@ def run_python(environment: dict[str, str], tmp_path: Path) -> Run:
         return subprocess.run(command, timeout=120, **{**settings, **options})
 
     return run
+
+
+@dataclass
+class Server:
+    """A running `lexsearch serve`."""
+
+    url: str
+    process: subprocess.Popen[str]
+
+    @property
+    def host(self) -> str:
+        return str(urlsplit(self.url).hostname)
+
+    @property
+    def port(self) -> int:
+        return int(urlsplit(self.url).port or 0)
+
+    def get(self, path: str, **parameters: object) -> requests.Response:
+        return requests.get(f"{self.url}{path}", params=parameters, timeout=60)
+
+    def memory(self) -> float:
+        """Resident, in MiB."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024
+
+
+Serve = Callable[..., AbstractContextManager[Server]]
+
+
+@pytest.fixture(scope="session")
+def serve(environment: dict[str, str]) -> Serve:
+    """Serve an index with the real command, at a free port, for as long as the block runs."""
+
+    @contextmanager
+    def serving(
+        index: Path, *options: str, variables: dict[str, str] | None = None
+    ) -> Iterator[Server]:
+        command = [sys.executable, "-m", "lexsearch.cli", "serve", "--port", "0"]
+        process = subprocess.Popen(
+            [*command, "--index", str(index), *options],
+            env={**environment, **(variables or {}), "PYTHONIOENCODING": "utf-8"},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            line = process.stderr.readline()
+            address = re.search(r"http://\S+", line)
+            assert address, line + process.stderr.read()
+            yield Server(address[0].rstrip("/"), process)
+        finally:
+            process.terminate()
+            log = process.stderr.read()
+            process.wait(timeout=20)
+        assert "Traceback" not in log, log
+
+    return serving
 
 
 _FAKE_CLI = """

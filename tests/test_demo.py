@@ -15,7 +15,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parent.parent
-SCRIPTS = ["bin/setup", "bin/test", "bin/demo", ".ci/run"]
+SCRIPTS = ["bin/setup", "bin/test", "bin/demo", "bin/make-screenshots", ".ci/run"]
 
 
 @pytest.fixture

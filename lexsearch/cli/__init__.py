@@ -13,7 +13,7 @@ import sys
 import click
 
 from lexsearch import __version__
-from lexsearch.cli import analyzing, captions, evaluating, indexing, searching
+from lexsearch.cli import analyzing, captions, evaluating, indexing, searching, serving
 from lexsearch.cli.terminal import NOT_DONE, examples, say, stop
 from lexsearch.errors import LexsearchError
 
@@ -43,6 +43,7 @@ for command in (
     indexing.index_command,
     searching.query,
     searching.show,
+    serving.serve,
     indexing.status,
     indexing.remove,
     captions.caption,

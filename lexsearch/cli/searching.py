@@ -12,10 +12,12 @@ from urllib.parse import quote
 import click
 
 from lexsearch.cli.terminal import (
+    NOT_DONE,
     NOTHING_FOUND,
     examples,
     index_option,
     json_option,
+    link,
     near,
     printable,
     say,
@@ -68,6 +70,7 @@ _SHOWN_CROPS = 4
     "--sheet", type=click.Path(dir_okay=False), help="Write the hits' pictures as one PNG."
 )
 @click.option("--thumbnails/--no-thumbnails", default=None, help="Show pictures in the terminal.")
+@click.option("--open", "open_hits", is_flag=True, help="Open the hits in the system's viewer.")
 def query(
     text: tuple[str, ...],
     path: str,
@@ -83,6 +86,7 @@ def query(
     trec: bool,
     sheet: str | None,
     thumbnails: bool | None,
+    open_hits: bool,
 ) -> None:
     """Find pictures by keywords or a sentence.
 
@@ -117,6 +121,8 @@ def query(
 
             contact_sheet([(hit.path, _caption(hit)) for hit in results if hit.path]).save(sheet)
             say(f"wrote {sheet}")
+        if open_hits:
+            _open_hits(results)
         if not (as_json or paths or null):
             _say_the_end(index, results, asked, match or "best", k)
     if not results:
@@ -223,7 +229,7 @@ def _hit_object(hit: Hit) -> dict[str, object]:
 def _print_hits(hits: Iterable[Hit], thumbnails: bool | None, explain: bool) -> None:
     show_pictures = sys.stdout.isatty() if thumbnails is None else thumbnails
     for hit in hits:
-        place = printable(near(hit.path)) if hit.path else hit.doc_id
+        place = link(printable(near(hit.path)), hit.path) if hit.path else hit.doc_id
         click.echo(f"{hit.rank:3}  {hit.score:7.3f}  {click.style(place, bold=True)}")
         if explain:
             _explain(hit)
@@ -251,6 +257,13 @@ def _explain(hit: Hit) -> None:
             click.echo(f"                 most likely at x {left}-{right}, y {top}-{bottom}")
     for keyword in hit.missing:
         click.echo(f"              {click.style(f'no {keyword}', fg='yellow')}")
+
+
+def _open_hits(hits: Iterable[Hit]) -> None:
+    for hit in hits:
+        if hit.path and click.launch(hit.path):
+            say(f"{printable(near(hit.path))} could not be opened; is xdg-open installed?")
+            sys.exit(NOT_DONE)
 
 
 def _print_thumbnail(path: str) -> None:

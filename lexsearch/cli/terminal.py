@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import platform
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn
+from urllib.parse import quote
 
 import click
 
@@ -103,6 +105,32 @@ def near(path: str) -> str:
 def printable(path: str) -> str:
     """A path on one line, whatever bytes are in it."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in path)
+
+
+def link(text: str, path: str) -> str:
+    """The text as a link to a file, in terminals that show such links (OSC 8).
+
+    The terminal is known by the environment alone; FORCE_HYPERLINK (1 or 0) overrules the guess.
+    """
+    if not sys.stdout.isatty() or not _shows_links(os.environ):
+        return text
+    address = f"file://{quote(platform.node())}{quote(os.fsencode(path))}"
+    return f"\033]8;;{address}\033\\{text}\033]8;;\033\\"
+
+
+def _shows_links(environment: Mapping[str, str]) -> bool:
+    if forced := environment.get("FORCE_HYPERLINK"):
+        return forced != "0"
+    term, program = environment.get("TERM", ""), environment.get("TERM_PROGRAM", "")
+    if "TMUX" in environment or term.startswith(("screen", "tmux", "dumb", "linux")):
+        return False
+    vte = environment.get("VTE_VERSION", "0")
+    return (
+        program in ("iTerm.app", "WezTerm", "vscode", "ghostty", "mintty", "Hyper")
+        or term.startswith(("xterm-kitty", "xterm-ghostty", "alacritty", "foot", "contour"))
+        or any(name in environment for name in ("WT_SESSION", "KONSOLE_VERSION"))
+        or (vte.isdigit() and int(vte) >= 5000)
+    )
 
 
 def say(message: str) -> None:

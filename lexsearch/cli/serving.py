@@ -1,0 +1,88 @@
+"""The command that serves the page."""
+
+from __future__ import annotations
+
+import ipaddress
+
+import click
+
+from lexsearch.cli.terminal import examples, index_option, say
+
+
+@click.command(
+    epilog=examples(
+        "lexsearch serve",
+        "lexsearch serve --open",
+        "LEXSEARCH_PASSWORD=secret lexsearch serve --host 0.0.0.0 --allow-host nas.local",
+    )
+)
+@index_option
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen at.")
+@click.option("--port", default=8765, show_default=True, type=click.IntRange(0, 65535))
+@click.option(
+    "--allow-host",
+    "names",
+    multiple=True,
+    metavar="NAME",
+    help="A name that this machine is called by, such as nas.local; may be given again.",
+)
+@click.option(
+    "--password",
+    envvar="LEXSEARCH_PASSWORD",
+    metavar="WORD",
+    help="Ask everybody for it; better given in LEXSEARCH_PASSWORD, which others do not see.",
+)
+@click.option(
+    "--token",
+    envvar="LEXSEARCH_TOKEN",
+    metavar="WORD",
+    help="For programs that correct captions (environment: LEXSEARCH_TOKEN).",
+)
+@click.option("--read-only", is_flag=True, help="Captions cannot be corrected in the page.")
+@click.option("--open", "open_browser", is_flag=True, help="Open the page in your browser.")
+def serve(
+    path: str,
+    host: str,
+    port: int,
+    names: tuple[str, ...],
+    password: str | None,
+    token: str | None,
+    read_only: bool,
+    open_browser: bool,
+) -> None:
+    """Show the pictures on a web page.
+
+    The page is for this machine alone unless --host says otherwise. Beside it there is a JSON
+    API, described at /api/openapi.json. Stop it with Ctrl-C.
+    """
+    from lexsearch.index import Index
+    from lexsearch.web.server import listen, serve_until_stopped
+
+    with Index(path, create=False) as index:
+        socket = listen(host, port)
+        address = _address(host, socket.getsockname()[1])
+        say(f"{path} is at {address} (Ctrl-C stops)")
+        if not _is_local(host) and not password:
+            say("Everybody in your network can see these pictures; --password asks for a word.")
+        if open_browser:
+            click.launch(address)
+        serve_until_stopped(
+            index,
+            socket,
+            hosts=["localhost", host, *names],
+            password=password,
+            token=token,
+            read_only=read_only,
+        )
+
+
+def _address(host: str, port: int) -> str:
+    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
+    return f"http://{shown}:{port}/"
+
+
+def _is_local(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

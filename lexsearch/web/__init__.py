@@ -1,0 +1,88 @@
+"""The page and the JSON API over an index, as one ASGI application.
+
+>>> import lexsearch, lexsearch.web
+>>> page = lexsearch.web.app(lexsearch.open("indexes/photos"))     # doctest: +SKIP
+>>> from starlette.applications import Starlette                   # doctest: +SKIP
+>>> from starlette.routing import Mount                            # doctest: +SKIP
+>>> Starlette(routes=[Mount("/photos", page)])                     # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import platformdirs
+from jinja2 import StrictUndefined
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
+from starlette.templating import Jinja2Templates
+
+from lexsearch import __version__
+from lexsearch.web.api import make_api
+from lexsearch.web.guard import LOCAL, App, Guard, Limits
+from lexsearch.web.thumbnails import Thumbnails
+
+if TYPE_CHECKING:
+    from lexsearch.index import Index
+
+__all__ = ["Limits", "app"]
+
+_HERE = Path(__file__).parent
+
+
+def app(
+    index: Index,
+    *,
+    hosts: Sequence[str] = LOCAL,
+    password: str | None = None,
+    token: str | None = None,
+    read_only: bool = False,
+    limits: Limits | None = None,
+    cache: Path | None = None,
+) -> App:
+    """The page and the API of an index, to be served or mounted in an application of one's own.
+
+    hosts: names that it answers to beside bare IP addresses; "*" for any, where the application
+        around it sees to that.
+    password: asked of everybody (HTTP Basic, any user name); None for nobody.
+    token: what changes must bring in the header X-Lexsearch-Token; the page knows it. By
+        default another one each time.
+    read_only: refuse to change captions.
+    cache: the folder for thumbnails; by default in the user's cache folder.
+    """
+    token = token or secrets.token_urlsafe(24)
+    site = make_api(index, Thumbnails(cache or _cache() / "thumbnails"), read_only=read_only)
+    templates = Jinja2Templates(_HERE / "templates")
+    templates.env.undefined = StrictUndefined
+
+    async def page(request: Request) -> Response:
+        known = {
+            "root": request.scope.get("root_path", ""),
+            "token": "" if read_only else token,
+            "version": __version__,
+        }
+        return templates.TemplateResponse(
+            request, "page.html", known, headers={"cache-control": "no-store"}
+        )
+
+    site.add_route("/", page, include_in_schema=False)
+    site.mount("/static", _Static(directory=_HERE / "static"), name="static")
+    return Guard(site, token=token, hosts=hosts, password=password, limits=limits or Limits())
+
+
+def _cache() -> Path:
+    return Path(os.environ.get("LEXSEARCH_CACHE") or platformdirs.user_cache_path("lexsearch"))
+
+
+class _Static(StaticFiles):
+    """The page's own files; browsers ask each time whether they changed."""
+
+    def file_response(self, *args: object, **kwargs: object) -> Response:
+        response = super().file_response(*args, **kwargs)  # type: ignore[arg-type]
+        response.headers["cache-control"] = "no-cache"
+        return response

@@ -1,0 +1,186 @@
+"""The routes of the JSON API, and the OpenAPI document that describes them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from enum import IntEnum
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Annotated, Any
+
+from fastapi import FastAPI, Query
+from fastapi.exceptions import RequestValidationError
+from pydantic import Field
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from lexsearch import __version__
+from lexsearch.errors import (
+    IndexLocked,
+    IndexReadOnly,
+    IndexUnusable,
+    LexsearchError,
+    QueryError,
+    StorageError,
+)
+from lexsearch.web import answers, asking
+from lexsearch.web.guard import Refusal
+from lexsearch.web.thumbnails import SIDES, Thumbnails
+from lexsearch.web.workers import Workers
+
+if TYPE_CHECKING:
+    from lexsearch.index import Index
+
+MAX_SKIP = 10_000
+_STATUSES: dict[type[LexsearchError], int] = {
+    QueryError: 400,
+    asking.Unknown: 404,
+    IndexLocked: 409,
+    StorageError: 507,
+    IndexReadOnly: 403,
+    IndexUnusable: 503,
+    LexsearchError: 400,
+}
+_DESCRIPTION = (
+    "Search pictures by words. Pictures go by doc_id, never by path. Reading needs nothing but "
+    "the password, where one is set; changing needs the header X-Lexsearch-Token as well."
+)
+log = logging.getLogger("lexsearch")
+
+Side = IntEnum("Side", {f"up_to_{side}": side for side in SIDES})  # type: ignore[misc]
+_SIDE = Side(320)
+Text = Annotated[str, Query(max_length=2000)]
+Several = Annotated[Sequence[Annotated[str, Field(max_length=500)]], Query(max_length=20)]
+Id = Annotated[str, Query(alias="id", max_length=500)]
+
+
+class Json(JSONResponse):
+    """JSON in ASCII: captions and names may hold halves of characters, which UTF-8 has not."""
+
+    def render(self, content: Any) -> bytes:
+        import json
+
+        return json.dumps(content, separators=(",", ":")).encode()
+
+
+def make_api(index: Index, thumbnails: Thumbnails, *, read_only: bool) -> FastAPI:
+    """The application of the API alone, at /api."""
+    api = FastAPI(
+        title="lexsearch",
+        version=__version__,
+        description=_DESCRIPTION,
+        openapi_url="/api/openapi.json",
+        docs_url=None,  # the page that comes with FastAPI loads scripts from another host
+        redoc_url=None,
+        default_response_class=Json,
+    )
+    searching, drawing, writing = Workers("search", 4), Workers("draw", 2), Workers("write", 1, 20)
+
+    @api.get("/api/search", response_model=answers.Found, responses=_problems(404, 422))
+    async def search(
+        q: Text = "",
+        k: Annotated[int, Query(ge=1, le=200)] = 60,
+        skip: Annotated[int, Query(ge=0, le=MAX_SKIP)] = 0,
+    ) -> Response:
+        """One page of the pictures that match a query, best first; without one, the newest."""
+        return Json(await searching.run(asking.search, index, q, k, skip))
+
+    @api.get("/api/suggestions", response_model=answers.Words, responses=_problems(404, 422))
+    async def suggestions(q: Text, n: Annotated[int, Query(ge=1, le=50)] = 8) -> Response:
+        """Keywords to add to a query next, with how many of the best pictures have them."""
+        return Json(await searching.run(asking.suggestions, index, q, n))
+
+    @api.get("/api/words", response_model=answers.Words, responses=_problems(404, 422))
+    async def words(q: Text, n: Annotated[int, Query(ge=1, le=200)] = 50) -> Response:
+        """The commonest words of the pictures found, with how many of them have each."""
+        return Json(await searching.run(asking.words, index, q, n))
+
+    @api.get("/api/refinement", response_model=answers.Refined, responses=_problems(404, 422))
+    async def refinement(
+        q: Annotated[str, Query(max_length=2000)] = "",
+        add: Several = (),
+        drop: Several = (),
+        like: Several = (),
+        unlike: Several = (),
+    ) -> Response:
+        """The query after a round: keywords added and dropped, pictures (doc_ids) more or less
+        like which are wanted.
+        """
+        change = {"add": add, "drop": drop, "like": like, "unlike": unlike}
+        return Json(await searching.run(asking.refine, index, q, change))
+
+    @api.get("/api/picture", response_model=answers.Picture, responses=_problems(404, 422))
+    async def picture(doc_id: Id) -> Response:
+        """All that is known of one picture: its places, and its captions by crop."""
+        return Json(await searching.run(asking.picture, index, doc_id))
+
+    @api.get(
+        "/api/image",
+        response_class=Response,
+        responses={200: {"content": {"image/jpeg": {}}}, **_problems(404, 422)},
+    )
+    async def image(
+        doc_id: Id,
+        side: Annotated[Side, Query(description="of the longer side, in pixels")] = _SIDE,
+    ) -> Response:
+        """A small copy of one picture, as JPEG."""
+        copy = await drawing.run(asking.image, index, thumbnails, doc_id, side)
+        headers = {"cache-control": "private, max-age=86400"}
+        return Response(copy, media_type="image/jpeg", headers=headers)
+
+    @api.put(
+        "/api/caption", response_model=answers.Picture, responses=_problems(400, 403, 404, 409, 422)
+    )
+    async def edit(caption: answers.CaptionEdit) -> Response:
+        """Correct what is said of a crop, for good; null takes the correction back."""
+        if read_only:
+            raise Refusal(403, "this page only reads (it was started with --read-only)")
+        return Json(await writing.run(asking.edit, index, caption))
+
+    @api.get("/api/status", response_model=answers.State)
+    async def status() -> Response:
+        """What is in the index, how far a running `lexsearch index` is, and what failed."""
+        return Json(await searching.run(asking.state, index, not read_only))
+
+    _explain_problems(api)
+    return api
+
+
+def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    return {
+        status: {"model": answers.Problem, "description": HTTPStatus(status).phrase}
+        for status in (*statuses, 401, 429, 503)
+    }
+
+
+def _explain_problems(api: FastAPI) -> None:
+    """Every error is an object with the reason in words, whoever raised it."""
+
+    async def told(request: Request, error: Exception) -> Response:
+        if isinstance(error, Refusal):
+            return Json({"error": str(error)}, error.status, error.headers)
+        status = next(code for kind, code in _STATUSES.items() if isinstance(error, kind))
+        return Json({"error": str(error)}, status)
+
+    async def invalid(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)
+        faults = [f"{fault['loc'][-1]}: {fault['msg']}" for fault in error.errors()]
+        return Json({"error": "; ".join(faults)}, 422)
+
+    async def plain(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        return Json({"error": str(error.detail)}, error.status_code, error.headers)
+
+    async def unexpected(request: Request, error: Exception) -> Response:
+        return Json({"error": "this should not have happened; the server's log says more"}, 500)
+
+    handlers: dict[type[Exception], Callable[[Request, Exception], Any]] = {
+        LexsearchError: told,
+        Refusal: told,
+        RequestValidationError: invalid,
+        HTTPException: plain,
+        Exception: unexpected,
+    }
+    for kind, handler in handlers.items():
+        api.add_exception_handler(kind, handler)

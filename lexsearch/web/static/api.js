@@ -1,0 +1,42 @@
+// The JSON API of this page's own server.
+
+const { root, token } = document.documentElement.dataset;
+
+export const writable = token !== "";
+
+function address(path, parameters) {
+  const query = new URLSearchParams();
+  for (const [key, value] of Object.entries(parameters)) {
+    for (const each of Array.isArray(value) ? value : [value]) query.append(key, each);
+  }
+  return `${root}/api/${path}?${query}`;
+}
+
+export function imageAddress(docId, side) {
+  return address("image", { id: docId, side });
+}
+
+export async function ask(path, parameters = {}, signal = undefined) {
+  return answer(await reach(fetch(address(path, parameters), { signal })));
+}
+
+export async function editCaption(caption) {
+  const headers = { "content-type": "application/json", "x-lexsearch-token": token };
+  const body = JSON.stringify(caption);
+  return answer(await reach(fetch(`${root}/api/caption`, { method: "PUT", headers, body })));
+}
+
+async function reach(request) {
+  try {
+    return await request;
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Error("lexsearch does not answer; is `lexsearch serve` still running?");
+  }
+}
+
+async function answer(response) {
+  const said = await response.json().catch(() => ({ error: response.statusText }));
+  if (!response.ok) throw new Error(said.error);
+  return said;
+}

@@ -1,0 +1,244 @@
+// The page: the address says what is shown, everything else follows from it.
+
+import { byId, count, el, toast } from "./dom.js";
+import { ask } from "./api.js";
+import { addressOf, current, further, undone } from "./address.js";
+import { Grid } from "./grid.js";
+import { setKeywords } from "./colours.js";
+import { drawChips, drawEmpty, drawSuggestions } from "./refine.js";
+import { drawWords } from "./words.js";
+import * as state from "./state.js";
+import * as viewer from "./viewer.js";
+
+const FIRST = 60; // hits that are asked for at once
+const MORE = 200; // and again while scrolling
+const MOST = 10000;
+const field = byId("query");
+
+let shown = null; // the query whose hits are in the grid
+let found = null; // the first page of its hits
+let asking = null;
+let loading = false;
+let last = null; // the picture that was open
+
+const grid = new Grid(byId("grid"), {
+  address: (hit) => addressOf({ ...current(), picture: hit.doc_id }),
+  open: (hit) => go({ ...current(), picture: hit.doc_id }),
+  more,
+});
+
+// Going from view to view
+
+function go(view, replace = false) {
+  const address = addressOf(view);
+  if (replace) history.replaceState(history.state, "", address);
+  else if (address !== location.pathname + location.search) {
+    history.pushState({ opened: Boolean(view.picture) }, "", address);
+  }
+  return render();
+}
+
+function search(query) {
+  return go(further(query.trim()));
+}
+
+async function refine(change) {
+  try {
+    const { query } = await ask("refinement", { q: current().query, ...change });
+    await search(query);
+    scrollTo({ top: 0 });
+  } catch (error) {
+    toast(error.message);
+  }
+}
+
+function undo() {
+  if (current().rounds.length) go(undone());
+}
+
+// Back to where the picture was opened from; of one that was linked to, to its search.
+function closePicture() {
+  if (history.state?.opened) history.back();
+  else go({ ...current(), picture: null }, true);
+}
+
+async function step(by) {
+  const number = grid.numberOf(current().picture) + by;
+  if (number >= grid.hits.length) await more();
+  const hit = grid.hits[number];
+  if (hit) go({ ...current(), picture: hit.doc_id }, true);
+}
+
+// What is shown
+
+async function render() {
+  const { query, picture } = current();
+  if (shown !== query) await load(query);
+  if (current().query !== query) return;
+  if (picture) {
+    const number = grid.numberOf(picture);
+    viewer.show(picture, grid.hits[number], { first: number <= 0, last: number < 0 || number >= grid.total - 1 });
+  } else if (viewer.isOpen()) {
+    viewer.hide();
+    grid.focus(Math.max(0, grid.numberOf(last)));
+  }
+  last = picture;
+  document.title = query ? `${query} · lexsearch` : "lexsearch";
+}
+
+async function load(query) {
+  asking?.abort();
+  const mine = asking = new AbortController();
+  shown = query;
+  field.value = query;
+  byId("busy").classList.add("on");
+  try {
+    const answer = await ask("search", { q: query, k: FIRST }, mine.signal);
+    found = answer;
+    setKeywords(answer.keywords);
+    grid.clear();
+    grid.append(answer.hits, answer.total);
+    say(answer);
+  } catch (error) {
+    if (error.name === "AbortError") return;
+    found = null;
+    grid.clear();
+    byId("summary").textContent = error.message;
+    draw(null);
+  } finally {
+    if (asking === mine) byId("busy").classList.remove("on");
+  }
+}
+
+function say(answer) {
+  const { query, total, seconds } = answer;
+  const time = el("span", { class: "faded" }, ` ${Math.max(1, Math.round(seconds * 1000))} ms`);
+  byId("summary").replaceChildren(
+    query ? (total ? count(total, "picture") : "No picture") : total ? "Newest pictures" : "No pictures yet",
+    query ? time : "",
+  );
+  draw(answer);
+}
+
+function draw(answer) {
+  const { rounds } = current();
+  drawChips(answer, { search, undo, rounds });
+  drawEmpty(answer, { search, searchable: state.searchable() });
+  end();
+  drawBeside(answer);
+}
+
+// The words beside the grid come after the pictures: they may take a moment longer.
+async function drawBeside(answer) {
+  const query = answer?.query;
+  const wanted = shown;
+  const any = Boolean(query && answer.hits.length);
+  byId("refine").hidden = !any;
+  if (!any) return;
+  const mine = asking;
+  try {
+    const [suggested, words] = await Promise.all([
+      ask("suggestions", { q: query, n: 10 }, mine.signal),
+      ask("words", { q: query, n: 36 }, mine.signal),
+    ]);
+    if (shown !== wanted) return;
+    drawSuggestions(suggested.words, (word) => refine({ add: word }));
+    drawWords(words.words, (word) => refine({ add: word }));
+  } catch (error) {
+    if (error.name !== "AbortError") toast(error.message);
+  }
+}
+
+async function more() {
+  const skip = grid.hits.length;
+  if (loading || !found || skip >= Math.min(grid.total, MOST)) return;
+  loading = true;
+  const query = shown;
+  try {
+    const answer = await ask("search", { q: query, k: Math.min(MORE, MOST - skip), skip }, asking.signal);
+    if (shown === query && grid.hits.length === skip) {
+      if (!answer.hits.length) grid.total = skip; // some were removed meanwhile
+      grid.append(answer.hits, grid.total);
+      end();
+    }
+  } catch (error) {
+    if (error.name !== "AbortError") toast(error.message);
+  } finally {
+    loading = false;
+  }
+  grid.draw();
+}
+
+function end() {
+  const all = grid.hits.length >= grid.total;
+  const most = grid.hits.length >= MOST;
+  byId("end").hidden = !(grid.hits.length > FIRST && (all || most));
+  if (byId("end").hidden) return;
+  byId("end").textContent = all ? "That was all." : `The first ${count(MOST, "picture")}. Add a word to narrow it down.`;
+}
+
+// Keys, buttons, light and dark
+
+function onKey(event) {
+  if (event.altKey || event.ctrlKey || event.metaKey || event.target.closest("input, textarea")) return;
+  if (event.key === "?") byId("help").open || byId("help").showModal();
+  else if (document.querySelector("dialog[open]")) return;
+  else if (event.key === "/") field.focus(), field.select();
+  else if (event.key === "u") undo();
+  else if (event.key === "m" || event.key === "n") {
+    const tile = event.target.closest(".tile");
+    if (!tile) return;
+    refine({ [event.key === "m" ? "like" : "unlike"]: grid.hits[grid.focused].doc_id });
+  } else return;
+  event.preventDefault();
+}
+
+function setTheme(theme) {
+  if (theme) document.documentElement.dataset.theme = theme;
+}
+
+function otherTheme() {
+  const dark = document.documentElement.dataset.theme
+    ? document.documentElement.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+  const theme = dark ? "light" : "dark";
+  setTheme(theme);
+  try { localStorage.setItem("lexsearch-theme", theme); } catch { /* private windows keep nothing */ }
+}
+
+function start() {
+  try { setTheme(localStorage.getItem("lexsearch-theme")); } catch { /* as above */ }
+  byId("search").addEventListener("submit", (event) => {
+    event.preventDefault();
+    search(field.value);
+    scrollTo({ top: 0 });
+  });
+  field.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") field.blur();
+    if (event.key !== "ArrowDown" || !grid.hits.length) return;
+    event.preventDefault();
+    grid.focus(grid.focused);
+  });
+  byId("home").addEventListener("click", (event) => {
+    if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    go({ rounds: [], picture: null });
+  });
+  byId("help-button").onclick = () => byId("help").showModal();
+  byId("theme-button").onclick = otherTheme;
+  for (const card of document.querySelectorAll("dialog.card")) {
+    card.addEventListener("click", (event) => { if (event.target === card) card.close(); });
+  }
+  byId("words").open = matchMedia("(min-width: 1100px)").matches;
+  viewer.prepare({
+    close: closePicture,
+    step,
+    like: (docId) => refine({ like: docId }),
+    unlike: (docId) => refine({ unlike: docId }),
+  });
+  addEventListener("popstate", render);
+  addEventListener("keydown", onKey);
+  state.watch(() => { if (!found?.hits.length) { shown = null; render(); } });
+  render();
+}
+
+start();

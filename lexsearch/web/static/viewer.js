@@ -1,0 +1,296 @@
+// One picture: where its words were seen, all its captions by crop, and their correction.
+
+import { byId, count, el, svg, toast } from "./dom.js";
+import { ask, editCaption, imageAddress, writable } from "./api.js";
+import { colourOf } from "./colours.js";
+
+const dialog = byId("viewer");
+const panel = byId("panel");
+const frame = byId("frame");
+const large = byId("large");
+const regions = byId("regions");
+const spot = byId("spot");
+const told = byId("told");
+
+let page; // what the page lets it do: close, step, like, search
+let hit = null;
+let picture = null;
+
+export function prepare(doings) {
+  page = doings;
+  byId("close").onclick = () => page.close();
+  byId("before").onclick = () => page.step(-1);
+  byId("after").onclick = () => page.step(1);
+  dialog.addEventListener("cancel", (event) => {
+    event.preventDefault();
+    page.close();
+  });
+  dialog.addEventListener("keydown", onKey);
+  byId("stage").addEventListener("click", (event) => {
+    if (event.target === byId("stage")) page.close();
+  });
+  new ResizeObserver(fit).observe(byId("stage"));
+  large.onload = () => { large.classList.add("there"); fit(); };
+  large.onerror = () => { told.textContent = "The file is no longer there, or damaged."; };
+}
+
+export async function show(docId, found, ends) {
+  hit = found ?? { doc_id: docId, name: docId, words: [], evidence: [], missing: [] };
+  const again = picture?.doc_id === docId;
+  if (!again) {
+    picture = null;
+    clear();
+    large.classList.remove("there");
+    large.removeAttribute("src");
+  }
+  byId("before").disabled = ends.first;
+  byId("after").disabled = ends.last;
+  if (!dialog.open) dialog.showModal();
+  if (!again) panel.replaceChildren(heading(), el("p", { class: "small" }, "…"));
+  panel.focus({ preventScroll: true });
+  let known;
+  try {
+    known = await ask("picture", { id: docId });
+  } catch (error) {
+    if (hit?.doc_id === docId) panel.replaceChildren(heading(), el("p", { class: "sorry" }, error.message));
+    return;
+  }
+  if (hit?.doc_id !== docId || !dialog.open) return; // another was opened meanwhile
+  picture = known;
+  if (!again && picture.has_picture) {
+    large.alt = wholeText() || picture.name;
+    large.src = imageAddress(docId, side());
+  } else if (!picture.has_picture) {
+    told.textContent = "These captions came without a picture.";
+  }
+  draw();
+  fit();
+}
+
+export function hide() {
+  hit = picture = null;
+  if (dialog.open) dialog.close();
+}
+
+export function isOpen() {
+  return dialog.open;
+}
+
+function side() {
+  const wanted = Math.max(innerWidth, innerHeight) * devicePixelRatio;
+  return wanted > 1400 ? 2048 : 1280;
+}
+
+function wholeText() {
+  return picture.captions.filter((row) => row.crop === "whole").map((row) => row.text).join("; ");
+}
+
+// The frame is exactly as large as the picture shown, so that boxes fall where they belong.
+function fit() {
+  const width = picture?.width ?? large.naturalWidth;
+  const height = picture?.height ?? large.naturalHeight;
+  frame.hidden = !(width && height && picture?.has_picture);
+  if (frame.hidden) return;
+  const stage = byId("stage");
+  const pad = stage.clientWidth < 700 ? 0 : 32;
+  const scale = Math.min(
+    (stage.clientWidth - 2 * pad) / width,
+    (stage.clientHeight - 2 * pad) / height,
+    Math.max(1, 900 / Math.max(width, height)),
+  );
+  frame.style.width = `${width * scale}px`;
+  frame.style.height = `${height * scale}px`;
+}
+
+function place(element, box) {
+  const [left, top, right, bottom] = box;
+  element.style.left = `${(100 * left) / picture.width}%`;
+  element.style.top = `${(100 * top) / picture.height}%`;
+  element.style.width = `${(100 * (right - left)) / picture.width}%`;
+  element.style.height = `${(100 * (bottom - top)) / picture.height}%`;
+}
+
+function clear() {
+  regions.replaceChildren();
+  dim();
+}
+
+// Light up a part of the picture, and say what was said of it.
+function light(box, words) {
+  spot.hidden = !(box && picture?.width);
+  if (!spot.hidden) place(spot, box);
+  told.textContent = words;
+}
+
+function dim() {
+  spot.hidden = true;
+  told.textContent = picture && !picture.has_picture ? "These captions came without a picture." : "";
+  for (const row of panel.querySelectorAll(".lit")) row.classList.remove("lit");
+}
+
+function lights(element, box, words, row = null) {
+  const on = () => {
+    light(box, words);
+    row?.()?.classList.add("lit");
+  };
+  element.addEventListener("pointerenter", on);
+  element.addEventListener("focus", on);
+  element.addEventListener("pointerleave", dim);
+  element.addEventListener("blur", dim);
+}
+
+function draw() {
+  clear();
+  const seen = hit.evidence.filter((evidence) => evidence.box && picture.width);
+  for (const evidence of [...seen].sort((a, b) => area(b.box) - area(a.box))) {
+    const said = saidOf(evidence);
+    const region = el("button", {
+      type: "button", class: `region ${colourOf(evidence.keyword)}`, "aria-label": `${evidence.keyword}: ${said}`,
+    }, el("span", {}, evidence.keyword));
+    place(region, evidence.box);
+    lights(region, evidence.box, said, () => rowOf(evidence.crops[0]));
+    region.onclick = () => rowOf(evidence.crops[0])?.scrollIntoView({ block: "center", behavior: "smooth" });
+    regions.append(region);
+  }
+  panel.replaceChildren(heading(), ...why(), doings(), captions());
+}
+
+function area([left, top, right, bottom]) {
+  return (right - left) * (bottom - top);
+}
+
+function saidOf(evidence) {
+  const texts = evidence.crops.flatMap((crop) => picture.captions.filter((row) => row.crop === crop))
+    .map((row) => row.text).filter(Boolean);
+  return [...new Set(texts)].slice(0, 3).join("; ") || evidence.words.join(", ");
+}
+
+function rowOf(crop) {
+  return [...panel.querySelectorAll(".caption")].find((row) => row.dataset.crop === crop);
+}
+
+function heading() {
+  const name = picture?.name ?? hit.name;
+  const folder = name.includes("/") ? name.slice(0, name.lastIndexOf("/") + 1) : "";
+  return el("header", {},
+    el("h2", {}, el("span", { class: "faded" }, folder), name.slice(folder.length)),
+    picture && el("p", { class: "small" }, [
+      picture.width && `${picture.width} × ${picture.height}`, ...picture.paths,
+    ].filter(Boolean).join(" · ")));
+}
+
+function why() {
+  if (!hit.words.length && !hit.missing.length) return [];
+  const list = el("ul", { class: "evidence", "aria-label": "Why it was found" });
+  for (const evidence of hit.evidence) {
+    const share = Math.round(100 * evidence.share);
+    const button = el("button", { type: "button", class: colourOf(evidence.keyword) },
+      el("b", {}, evidence.keyword),
+      el("span", {}, evidence.words.join(", ")),
+      el("span", { class: "share" }, `${share} %`));
+    lights(button, evidence.box, saidOf(evidence), () => rowOf(evidence.crops[0]));
+    list.append(el("li", {}, button));
+  }
+  if (!hit.evidence.length) list.append(el("li", {}, hit.words.join(", ")));
+  for (const keyword of hit.missing) list.append(el("li", { class: "missing" }, el("s", {}, keyword), " not seen"));
+  return [el("h3", {}, "Why it was found"), list];
+}
+
+function doings() {
+  return el("div", { class: "doings" },
+    el("button", { type: "button", onclick: () => page.like(hit.doc_id) }, "More like this"),
+    el("button", { type: "button", onclick: () => page.unlike(hit.doc_id) }, "Not like this"));
+}
+
+function captions() {
+  const list = el("ul", { class: "captions" });
+  for (const row of picture.captions) list.append(captionRow(row));
+  return el("section", {},
+    el("h3", {}, "What was said of it"),
+    list,
+    el("p", { class: "small" }, count(picture.captions.length, "caption")));
+}
+
+function captionRow(row) {
+  const field = row.field === "text" ? ", text read" : "";
+  const label = `${row.crop}${field}${row.caption_id && ` ${row.caption_id}`}`;
+  const words = el("p", {}, row.text || el("i", { class: "faded" }, "nothing"));
+  const item = el("li", { class: "caption", "data-crop": row.crop, tabindex: "0" },
+    map(row), el("div", {},
+      el("h4", {}, label, row.source === "human" && el("span", { class: "mark" }, "corrected")),
+      words));
+  lights(item, row.box, row.text);
+  if (writable) {
+    item.append(el("button", {
+      type: "button", class: "quiet pencil", "aria-label": `Correct: ${label}`,
+      onclick: () => openEditor(item, row, label),
+    }, svg("svg", { viewBox: "0 0 24 24", "aria-hidden": "true" }, svg("path", { d: "M4 20l4-1L19 8l-3-3L5 16zM14 7l3 3" }))));
+  }
+  return item;
+}
+
+// Which part of the picture, in small.
+function map(row) {
+  const made = svg("svg", { viewBox: "0 0 36 27", class: "map", "aria-hidden": "true" },
+    svg("rect", { class: "all", x: 0.5, y: 0.5, width: 35, height: 26, rx: 3 }));
+  if (row.box && picture.width) {
+    const [left, top, right, bottom] = row.box;
+    made.append(svg("rect", {
+      class: "part", rx: 2, x: (36 * left) / picture.width, y: (27 * top) / picture.height,
+      width: (36 * (right - left)) / picture.width, height: (27 * (bottom - top)) / picture.height,
+    }));
+  }
+  return made;
+}
+
+function openEditor(item, row, label) {
+  const input = el("textarea", { rows: 3, maxlength: "20000", "aria-label": `Words for: ${label}` });
+  input.value = row.text;
+  const close = () => {
+    item.replaceWith(captionRow(row));
+    rowOf(row.crop)?.querySelector(".pencil")?.focus();
+  };
+  const save = async (text) => {
+    try {
+      picture = await editCaption({
+        doc_id: picture.doc_id, text, crop: row.crop, field: row.field, caption_id: row.caption_id,
+      });
+      draw();
+      rowOf(row.crop)?.querySelector(".pencil")?.focus();
+      toast(text === null ? "The captioner's own words are back." : "Kept. It can be found by these words now.");
+    } catch (error) {
+      toast(error.message);
+    }
+  };
+  const form = el("form", {
+    class: "editor",
+    onsubmit: (event) => { event.preventDefault(); save(input.value); },
+  },
+  input,
+  el("div", { class: "doings" },
+    el("button", { type: "submit", class: "main" }, "Keep"),
+    el("button", { type: "button", onclick: close }, "Cancel"),
+    row.source === "human" && el("button", { type: "button", onclick: () => save(null) }, "Take the correction back")));
+  form.addEventListener("keydown", (event) => {
+    event.stopPropagation();
+    if (event.key === "Escape") { event.preventDefault(); close(); }
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) save(input.value);
+  });
+  item.replaceChildren(map(row), form);
+  input.focus();
+  input.select();
+}
+
+function onKey(event) {
+  if (event.altKey || event.ctrlKey || event.metaKey || event.target.closest("textarea, input")) return;
+  const doing = {
+    ArrowLeft: () => page.step(-1),
+    ArrowRight: () => page.step(1),
+    m: () => page.like(hit.doc_id),
+    n: () => page.unlike(hit.doc_id),
+    e: () => panel.querySelector(".pencil")?.click(),
+  }[event.key];
+  if (!doing) return;
+  event.preventDefault();
+  doing();
+}

@@ -1,0 +1,490 @@
+"""The JSON API and its guard, asked over HTTP of a real `lexsearch serve`."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import io
+import json
+import os
+import socket
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import requests
+from conftest import Serve, Server
+from fakes import FakeCaptioner, picture
+from PIL import Image
+
+import lexsearch
+from lexsearch.web.thumbnails import Thumbnails
+
+TOKEN = "a-token-for-tests"
+HTML = "<img src=x onerror=alert(1)>"
+OUTSIDE = "../../../../etc/passwd"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An index of pictures with friendly and hostile names, and of hostile imported captions."""
+    folder = tmp_path_factory.mktemp("web")
+    photos = folder / "photos"
+    for colour in ("red", "green", "blue"):
+        picture(photos / f"{colour}.png", colour, (640, 480))
+    picture(photos / f"{HTML}.png", "purple")
+    os.rename(picture(photos / "odd.png", "orange"), os.fsencode(photos) + b"/odd\xff.png")
+    (photos / "note.jpg").write_text("not a picture")
+    with lexsearch.open(folder / "index") as index:
+        index.add(photos, captioner=FakeCaptioner())
+        index.import_captions(
+            json.dumps(row)
+            for row in [
+                {"doc_id": OUTSIDE, "text": "a hostile id", "path": "/etc/passwd"},
+                {"doc_id": HTML, "text": f"a hostile caption {HTML}"},
+                {"doc_id": "gone", "text": "a picture that is gone", "path": "/nowhere/x.png"},
+                *({"doc_id": f"many-{n}", "text": f"one of many {n}"} for n in range(3000)),
+            ]
+        )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server(folder: Path, serve: Serve) -> Iterator[Server]:
+    with serve(folder / "index", "--token", TOKEN) as server:
+        yield server
+
+
+def search(server: Server, query: str, **more: object) -> dict:
+    response = server.get("/api/search", q=query, **more)
+    assert response.status_code == 200, response.text
+    return response.json()
+
+
+def id_of(server: Server, query: str) -> str:
+    return search(server, query)["hits"][0]["doc_id"]
+
+
+def edit(server: Server, doc_id: str, text: str | None, **headers: str) -> requests.Response:
+    headers = {"x-lexsearch-token": TOKEN, **headers}
+    body = {"doc_id": doc_id, "text": text}
+    return requests.put(f"{server.url}/api/caption", json=body, headers=headers, timeout=30)
+
+
+# Searching
+
+
+def test_a_search_answers_with_hits_and_their_words(server: Server) -> None:
+    answer = search(server, "red")
+    hit = answer["hits"][0]
+    assert (hit["rank"], hit["name"], hit["has_picture"]) == (1, "red.png", True)
+    assert hit["words"] == ["red"]
+    assert answer["total"] == 1
+
+
+def test_pages_of_hits_follow_each_other(server: Server) -> None:
+    whole = search(server, "many", k=200)
+    pages = [search(server, "many", k=50, skip=skip) for skip in (0, 50, 100, 150)]
+    assert whole["total"] == pages[0]["total"] == pages[3]["total"] == 3000
+    assert [hit["doc_id"] for page in pages for hit in page["hits"]] == [
+        hit["doc_id"] for hit in whole["hits"]
+    ]
+    assert [hit["rank"] for hit in pages[2]["hits"]] == list(range(101, 151))
+    assert search(server, "many", k=50, skip=2980)["hits"][-1]["rank"] == 3000
+
+
+def test_rounds_change_the_query(server: Server) -> None:
+    def refined(**change: object) -> str:
+        return server.get("/api/refinement", **change).json()["query"]
+
+    doc_id = id_of(server, "red")
+    assert refined(q="red", add=["blue", "-green"]) == "red, blue, -green"
+    assert refined(q="red, blue, -green", drop=["blue"]) == "red, -green"
+    assert refined(q="", like=doc_id) == f'like:"{doc_id}"'
+    liked = refined(q="many", like=doc_id, unlike="many-1")
+    assert refined(q=liked) == liked
+    assert server.get("/api/refinement", q="red", drop="blue").status_code == 404
+
+
+def test_words_of_a_result_are_counted(server: Server) -> None:
+    answer = server.get("/api/words", q="red", n=100).json()["words"]
+    assert {"word": "red", "count": 1} in answer
+    assert server.get("/api/words", q="red", n=3).json()["words"] == answer[:3]
+    assert server.get("/api/words", q="nosuchword").json() == {"words": []}
+
+
+def test_a_word_that_no_picture_has_is_told_with_what_is_near(server: Server) -> None:
+    answer = search(server, "redd, green")
+    assert answer["unknown"][0]["keyword"] == "redd"
+    assert "red" in [near["word"] for near in answer["unknown"][0]["nearest"]]
+    assert answer["hits"][0]["missing"] == ["redd"]
+
+
+def test_without_a_query_the_newest_pictures_are_shown(server: Server) -> None:
+    answer = search(server, " ")
+    assert answer["total"] == len(answer["hits"]) == 5
+    assert {hit["name"] for hit in answer["hits"]} >= {"red.png", f"{HTML}.png"}
+
+
+def test_a_file_name_that_is_no_text_is_shown_all_the_same(server: Server) -> None:
+    hit = search(server, "orange")["hits"][0]
+    assert hit["name"] == "odd\N{REPLACEMENT CHARACTER}.png"
+    assert server.get("/api/image", id=hit["doc_id"]).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"q": "red", "k": 10**9},
+        {"q": "red", "k": -1},
+        {"q": "red", "skip": 10**12},
+        {"q": "red", "k": "many"},
+        {"q": "x" * 5000},
+    ],
+)
+def test_what_is_beyond_bounds_is_refused_with_the_reason(
+    server: Server, parameters: dict[str, object]
+) -> None:
+    response = server.get("/api/search", **parameters)
+    assert response.status_code == 422
+    assert response.json()["error"]
+
+
+# Pictures
+
+
+def test_a_picture_is_shown_as_a_small_jpeg_of_our_own(server: Server) -> None:
+    response = server.get("/api/image", id=id_of(server, "red"), side=320)
+    image = Image.open(io.BytesIO(response.content))
+    assert response.headers["content-type"] == "image/jpeg"
+    assert (image.format, image.size) == ("JPEG", (320, 240))
+    larger = server.get("/api/image", id=id_of(server, "red"), side=2048)
+    assert Image.open(io.BytesIO(larger.content)).size == (640, 480)  # never enlarged
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["nothing", OUTSIDE, "gone", "/etc/passwd", "..", "\0", "%2e%2e%2f", HTML, "red.png", "\ud800"],
+)
+def test_only_pictures_of_the_index_are_served(server: Server, name: str) -> None:
+    response = server.get("/api/image", id=name.encode("utf-8", "surrogatepass"))
+    assert response.status_code == 404
+    assert "root:" not in response.text
+
+
+def test_a_path_is_never_taken_for_a_picture(server: Server, folder: Path) -> None:
+    for path in ("/etc/passwd", str(folder / "photos" / "red.png"), "photos/red.png"):
+        assert server.get("/api/picture", id=path).status_code == 404
+        for query in (f'like:"{path}"', f'red, -like:"{path}"'):
+            assert server.get("/api/search", q=query).status_code == 404
+            assert server.get("/api/words", q=query).status_code == 404
+        assert server.get("/api/refinement", q="red", like=path).status_code == 404
+        assert edit(server, path, "mine").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/static/../guard.py",
+        "/static/%2e%2e/guard.py",
+        "/static/..%2fguard.py",
+        "/static//etc/passwd",
+        "/static/",
+        "/../../etc/passwd",
+        "/api/nothing",
+    ],
+)
+def test_no_file_but_those_of_the_page_is_served(server: Server, path: str) -> None:
+    with socket.create_connection((server.host, server.port), timeout=10) as raw:
+        raw.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+        answer = b"".join(iter(lambda: raw.recv(65536), b""))
+    assert answer.startswith((b"HTTP/1.1 404", b"HTTP/1.1 405"))
+    assert b"Guard" not in answer
+    assert b"root:" not in answer
+
+
+def test_a_removed_picture_is_not_served(folder: Path, serve: Serve, tmp_path: Path) -> None:
+    place = picture(tmp_path / "photos" / "black.png", "black")
+    with lexsearch.open(tmp_path / "index") as index:
+        index.add(place, captioner=FakeCaptioner())
+        with serve(tmp_path / "index") as server:
+            doc_id = id_of(server, "black")
+            assert server.get("/api/image", id=doc_id).status_code == 200
+            index.remove(place)
+            assert server.get("/api/image", id=doc_id).status_code == 404
+            assert search(server, "black")["hits"] == []
+
+
+def test_captions_are_listed_by_crop(server: Server) -> None:
+    known = server.get("/api/picture", id=id_of(server, "green")).json()
+    assert (known["name"], known["width"], known["height"]) == ("green.png", 640, 480)
+    assert known["captions"][0]["crop"] == "whole"
+    left = next(row for row in known["captions"] if row["crop"] == "left half")
+    assert left["box"] == [0, 0, 320, 480]
+    assert left["text"].startswith("green left half")
+
+
+# Correcting captions
+
+
+def test_a_correction_sticks_and_can_be_taken_back(server: Server, folder: Path) -> None:
+    doc_id = id_of(server, "blue")
+    assert search(server, "lake")["hits"] == []
+    answer = edit(server, doc_id, "a lake")
+    assert answer.status_code == 200
+    assert (
+        answer.json()["captions"][0] | {"text": "a lake", "source": "human"}
+        == (answer.json()["captions"][0])
+    )
+    assert id_of(server, "lake") == doc_id
+    with lexsearch.open(folder / "index") as index:  # for every other process too
+        assert index.search("lake")[0].doc_id == doc_id
+    assert edit(server, doc_id, None).json()["captions"][0]["source"] == "model"
+    assert search(server, "lake")["hits"] == []
+
+
+def test_a_correction_is_text_and_nothing_else(server: Server) -> None:
+    doc_id = id_of(server, "green")
+    for text in (HTML, "\ud83d", "a\0b", "x" * 20_000, "  "):
+        response = edit(server, doc_id, text)
+        assert response.status_code in (200, 400, 422), response.text
+    assert edit(server, doc_id, None).status_code == 200
+
+
+def test_a_crop_that_is_not_there_is_named(server: Server) -> None:
+    body = {"doc_id": id_of(server, "red"), "text": "x", "crop": "nowhere"}
+    headers = {"x-lexsearch-token": TOKEN}
+    response = requests.put(f"{server.url}/api/caption", json=body, headers=headers, timeout=30)
+    assert response.status_code == 404
+    assert "nowhere" in response.json()["error"]
+
+
+# The guard
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"x-lexsearch-token": ""},
+        {"x-lexsearch-token": "another"},
+        {"x-lexsearch-token": TOKEN + "\xe9"},
+        {"origin": "https://evil.example"},
+        {"origin": "null"},
+        {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site"},
+    ],
+)
+def test_changes_need_the_token_and_the_right_origin(
+    server: Server, headers: dict[str, str]
+) -> None:
+    doc_id = id_of(server, "red")
+    assert edit(server, doc_id, "stolen", **headers).status_code == 403
+    assert search(server, "stolen")["hits"] == []
+
+
+def test_the_pages_own_origin_may_change_captions(server: Server) -> None:
+    headers = {"origin": server.url, "sec-fetch-site": "same-origin"}
+    assert edit(server, id_of(server, "red"), None, **headers).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:80", "", "localhost.evil.example", "[::1"]
+)
+def test_other_names_are_not_answered_to(server: Server, host: str) -> None:
+    """An attacker's name server may say that evil.example is 127.0.0.1."""
+    response = requests.get(f"{server.url}/", headers={"host": host}, timeout=30)
+    assert response.status_code in (400, 421)
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost", "localhost:1", "127.0.0.1", "[::1]:8765", "192.168.1.7"]
+)
+def test_addresses_and_localhost_are(server: Server, host: str) -> None:
+    assert requests.get(f"{server.url}/", headers={"host": host}, timeout=30).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/static/page.js", "/api/search?q=red", "/api/image?id=x", "/x"]
+)
+def test_every_answer_carries_strict_headers(server: Server, path: str) -> None:
+    headers = requests.get(f"{server.url}{path}", timeout=30).headers
+    policy = headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "no-referrer"
+    assert headers["cross-origin-resource-policy"] == "same-origin"
+    assert headers["x-frame-options"] == "DENY"
+    assert "access-control-allow-origin" not in headers
+    assert "server" not in headers
+
+
+def test_the_page_has_nothing_inline(server: Server) -> None:
+    page = requests.get(f"{server.url}/?q={HTML}", timeout=30).text
+    assert HTML not in page
+    assert "onclick" not in page
+    assert "<style" not in page
+    assert "style=" not in page
+    assert page.count("<script") == page.count('<script type="module" src=') == 1
+
+
+def test_too_much_is_refused_before_it_is_read(server: Server) -> None:
+    headers = {"x-lexsearch-token": TOKEN}
+    body = b'{"doc_id": "' + b"x" * 10_000_000
+    response = requests.put(f"{server.url}/api/caption", data=body, headers=headers, timeout=30)
+    assert response.status_code == 413
+
+
+def test_a_password_is_asked_of_everybody(folder: Path, serve: Serve) -> None:
+    with serve(folder / "index", variables={"LEXSEARCH_PASSWORD": "pässword"}) as server:
+        for path in ("/", "/static/page.js", "/api/search?q=red", "/api/openapi.json"):
+            answer = requests.get(f"{server.url}{path}", timeout=30)
+            assert answer.status_code == 401
+            assert answer.headers["www-authenticate"].startswith("Basic")
+        right = base64.b64encode("anyone:pässword".encode()).decode()
+        wrong = base64.b64encode(b"anyone:guess").decode()
+
+        def ask(word: str) -> int:
+            headers = {"authorization": f"Basic {word}"}
+            return requests.get(f"{server.url}/", headers=headers, timeout=30).status_code
+
+        assert ask(right) == 200
+        assert {ask(wrong) for _ in range(9)} == {401}
+        assert ask("no base64") == 401
+        assert {ask(wrong) for _ in range(5)} >= {429}  # guessing is slow
+
+
+def test_a_port_that_is_taken_is_named(folder: Path, server: Server, lexsearch_command) -> None:
+    done = lexsearch_command("serve", "--index", folder / "index", "--port", server.port)
+    assert done.returncode == 4
+    assert f"port {server.port} (address already in use)" in done.stderr
+
+
+def test_a_page_that_only_reads_changes_nothing(folder: Path, serve: Serve) -> None:
+    with serve(folder / "index", "--read-only", "--token", TOKEN) as server:
+        assert edit(server, id_of(server, "red"), "mine").status_code == 403
+        assert server.get("/api/status").json()["writable"] is False
+
+
+def test_slow_clients_hold_nobody_up(server: Server) -> None:
+    slow = [socket.create_connection((server.host, server.port), timeout=30) for _ in range(100)]
+    try:
+        for client in slow[:50]:
+            client.sendall(b"GET /api/search?q=red HTTP/1.1\r\nHost: local")
+        for client in slow[50:]:
+            head = f"PUT /api/caption HTTP/1.1\r\nHost: localhost\r\nX-Lexsearch-Token: {TOKEN}\r\n"
+            client.sendall(f"{head}Content-Length: 500\r\n\r\n{{".encode())
+        start = time.perf_counter()
+        assert search(server, "red")["hits"]
+        assert time.perf_counter() - start < 5
+        slow[0].settimeout(20)
+        assert slow[0].recv(1000) == b""  # the server hangs up on who never asks
+    finally:
+        for client in slow:
+            client.close()
+
+
+def test_many_searches_at_once_are_all_answered(server: Server) -> None:
+    search(server, "one of many", k=200)
+    before = server.memory()
+    queries = [f"red, many, word{n}" for n in range(200)]
+    with ThreadPoolExecutor(200) as clients:
+        answers = list(clients.map(lambda query: search(server, query, k=50), queries))
+    assert all(len(answer["hits"]) == 50 for answer in answers)
+    assert server.memory() - before < 300
+
+
+def test_broken_requests_are_refused(server: Server) -> None:
+    for request in (b"\x00\xff\r\n\r\n", b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"A" * 100_000):
+        with socket.create_connection((server.host, server.port), timeout=15) as raw:
+            raw.sendall(request)
+            with contextlib.suppress(ConnectionResetError):
+                assert raw.recv(100)[9:10] in (b"4", b"")
+    assert search(server, "red")["hits"]
+
+
+# What goes on
+
+
+def test_the_state_tells_of_failures_and_of_a_running_index(folder: Path, server: Server) -> None:
+    state = server.get("/api/status").json()
+    assert (state["pictures"], state["failed"], state["running"]) == (5, 1, None)
+    assert state["failures"][0]["reason"] == "not a picture, or damaged"
+    told = []
+
+    class Looking(FakeCaptioner):
+        def caption(self, views):
+            told.append(server.get("/api/status").json()["running"])
+            return super().caption(views)
+
+    picture(folder / "photos" / "white.png", "white")
+    with lexsearch.open(folder / "index") as index:
+        index.add(folder / "photos", captioner=Looking())
+        index.remove(folder / "photos" / "white.png")
+    stages = [running["stage"] for running in told if running]
+    assert "captioning pictures" in stages
+    assert server.get("/api/status").json()["running"] is None
+
+
+def test_what_a_killed_process_left_is_not_taken_for_a_running_one(tmp_path: Path) -> None:
+    from lexsearch.running import running
+
+    gone = {"pid": 2**22 + 1, "host": os.uname().nodename, "started": 0.0, "told": time.time()}
+    progress = {"stage": "x", "done": 1, "total": 2, "unit": "picture", "failed": 0}
+    (tmp_path / "running.json").write_text(json.dumps({**gone, "progress": progress}))
+    assert running(tmp_path) is None
+    (tmp_path / "running.json").write_text(
+        json.dumps({**gone, "pid": os.getpid(), "progress": progress})
+    )
+    assert running(tmp_path).progress.done == 1
+    (tmp_path / "running.json").write_text("{")
+    assert running(tmp_path) is None
+
+
+def test_thumbnails_stay_within_their_bound(tmp_path: Path) -> None:
+    thumbnails = Thumbnails(tmp_path / "cache", max_bytes=20_000)
+    places = [picture(tmp_path / f"{n}.png", (n, n, n), (300, 200)) for n in range(60)]
+    for place in places:
+        thumbnails.get(str(place), 160)
+    newest = thumbnails.get(str(places[-1]), 160)
+    thumbnails.sweep()
+    kept = list((tmp_path / "cache").glob("*/*.jpg"))
+    assert 0 < sum(file.stat().st_size for file in kept) <= 20_000
+    assert newest in [file.read_bytes() for file in kept]
+
+
+def test_a_thumbnail_is_made_anew_when_the_file_changes(tmp_path: Path) -> None:
+    thumbnails = Thumbnails(tmp_path / "cache")
+    place = picture(tmp_path / "x.png", "red")
+    before = thumbnails.get(str(place), 160)
+    picture(place, "blue", (65, 48))
+    assert thumbnails.get(str(place), 160) != before
+
+
+def test_a_page_can_be_mounted_in_another_application(folder: Path, run_python) -> None:
+    done = run_python(
+        """
+import sys
+from starlette.applications import Starlette
+from starlette.routing import Mount
+import uvicorn, threading, requests, time, socket
+import lexsearch, lexsearch.web
+index = lexsearch.open(sys.argv[1])
+site = Starlette(routes=[Mount("/photos", lexsearch.web.app(index))])
+listening = socket.create_server(("127.0.0.1", 0))
+server = uvicorn.Server(uvicorn.Config(site, log_level="warning"))
+thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+thread.start()
+url = f"http://127.0.0.1:{listening.getsockname()[1]}/photos"
+page = requests.get(url).text
+print('data-root="/photos"' in page, 'src="/photos/static/page.js"' in page)
+print(requests.get(f"{url}/static/page.js").status_code)
+print(requests.get(f"{url}/api/search?q=red").json()["hits"][0]["name"])
+server.should_exit = True
+thread.join()
+""",
+        folder / "index",
+    )
+    assert done.stdout.split("\n")[:3] == ["True True", "200", "red.png"], done.stderr

@@ -1,0 +1,322 @@
+"""The page in a real browser: Debian's chromium, or another that is installed.
+
+Every test also fails on an error in the browser's console and on a request to another host.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import Serve, Server
+from fakes import COLOURS, FakeCaptioner, picture
+from PIL import Image
+
+import lexsearch
+
+axe_playwright = pytest.importorskip("axe_playwright_python.sync_playwright")
+playwright = pytest.importorskip("playwright.sync_api")
+expect = playwright.expect
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+HTML = "<img src=x onerror=alert(1)>"
+MANY = 10_000
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[playwright.Browser]:
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if found is None:
+        pytest.skip(f"no browser is installed; looked for {', '.join(BROWSERS)}")
+    options = ["--no-sandbox"] if os.geteuid() == 0 else []
+    with playwright.sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=found, args=options)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two-coloured pictures, and ten thousand captions without pictures."""
+    folder = tmp_path_factory.mktemp("page")
+    photos = folder / "photos"
+    photos.mkdir()
+    names = ["red", "green", "blue", "yellow"]
+    for left in names:
+        for right in names:
+            image = Image.new("RGB", (640, 480), COLOURS[left])
+            image.paste(COLOURS[right], (320, 0, 640, 480))
+            image.save(photos / f"{left}-{right}.png")
+    picture(photos / f"{HTML}.png", "purple", (300, 500))
+    (photos / "note.jpg").write_text("not a picture")
+    with lexsearch.open(folder / "index") as index:
+        index.add(photos, captioner=FakeCaptioner(says=HTML))
+        rows = [{"doc_id": f"many-{n}", "text": "one of many"} for n in range(MANY)]
+        index.import_captions(map(json.dumps, rows))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server(folder: Path, serve: Serve) -> Iterator[Server]:
+    with serve(folder / "index") as server:
+        yield server
+
+
+@pytest.fixture
+def open_page(browser: playwright.Browser, server: Server) -> Iterator:
+    """Open the page at an address; at the end nothing may have gone wrong in it."""
+    faults: list[str] = []
+    contexts = []
+
+    def check(request: playwright.Request) -> None:
+        if not request.url.startswith(server.url):
+            faults.append(f"request to {request.url}")
+
+    def open_it(address: str = "", **options: object) -> playwright.Page:
+        context = browser.new_context(reduced_motion="reduce", **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(10_000)
+        page.on("request", check)
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on(
+            "console",
+            lambda said: faults.append(said.text) if said.type in ("error", "warning") else None,
+        )
+        page.on("dialog", lambda dialog: faults.append(f"a script ran: {dialog.message}"))
+        page.goto(f"{server.url}/{address}")
+        expect(page.locator("#summary")).not_to_be_empty()
+        return page
+
+    yield open_it
+    for context in contexts:
+        context.close()
+    assert faults == []
+
+
+def search(page: playwright.Page, words: str) -> None:
+    page.locator("#query").fill(words)
+    page.locator("#query").press("Enter")
+    expect(page.locator("#busy")).not_to_have_class(re.compile("on"))
+
+
+def first(page: playwright.Page) -> playwright.Locator:
+    return page.locator(".tile").first
+
+
+def test_a_search_fills_the_grid_and_the_address(open_page) -> None:
+    page = open_page()
+    expect(page.locator("#summary")).to_contain_text("Newest pictures")
+    search(page, "red, blue")
+    expect(first(page).locator(".words")).to_contain_text("red")
+    expect(first(page).locator("img")).to_have_class("there")
+    expect(page.locator("#chips .chip")).to_have_text([re.compile("red"), re.compile("blue")])
+    assert "q=red" in page.url
+    page.reload()
+    expect(page.locator("#query")).to_have_value("red, blue")
+    expect(first(page).locator(".words")).to_contain_text("red")
+
+
+def test_hovering_a_word_lights_up_its_region_and_the_other_way_round(open_page) -> None:
+    page = open_page("?q=red, blue")
+    first(page).locator("a").click()
+    expect(page.locator("#viewer")).to_be_visible()
+    expect(page.locator("#large")).to_have_class("there")
+    region = page.locator(".region").first
+    page.locator("#panel h2").hover()  # away from all regions
+    expect(page.locator("#spot")).to_be_hidden()
+    page.locator(".evidence button").first.hover()
+    expect(page.locator("#spot")).to_be_visible()
+    lit, drawn = page.locator("#spot").bounding_box(), region.bounding_box()
+    assert lit
+    assert drawn
+    region.hover(position={"x": 5, "y": 60})
+    expect(page.locator("#told")).to_contain_text(re.compile("red|blue"))
+    expect(page.locator(".caption.lit")).to_have_count(1)
+    page.locator(".caption", has_text="left half").first.hover()
+    box, frame = page.locator("#spot").bounding_box(), page.locator("#frame").bounding_box()
+    assert abs(box["width"] - frame["width"] / 2) < 3
+    assert abs(box["x"] - frame["x"]) < 3
+
+
+def test_a_corrected_caption_sticks_and_is_found(open_page) -> None:
+    page = open_page("?q=green")
+    first(page).locator("a").click()
+    page.locator(".pencil").first.click()
+    page.locator(".editor textarea").fill(f"a meadow {HTML}")
+    page.locator(".editor button.main").click()
+    expect(page.locator(".caption").first).to_contain_text(f"a meadow {HTML}")
+    expect(page.locator(".caption .mark")).to_have_text("corrected")
+    page.reload()
+    expect(page.locator(".caption").first).to_contain_text("a meadow")
+    page.keyboard.press("Escape")
+    expect(page.locator("#viewer")).to_be_hidden()
+    search(page, "meadow")
+    expect(page.locator(".tile")).to_have_count(1)
+    first(page).locator("a").click()
+    page.locator(".pencil").first.click()
+    page.get_by_text("Take the correction back").click()
+    expect(page.locator(".caption .mark")).to_have_count(0)
+
+
+def test_rounds_are_refined_and_undone(open_page) -> None:
+    page = open_page("?q=red")
+    page.locator(".suggestion").first.click()
+    chips = page.locator("#chips .chip")
+    expect(chips).to_have_count(2)
+    added = page.locator("#query").input_value()
+    page.locator("#chips .chip button").first.click()
+    expect(chips).to_have_count(1)
+    page.locator(".undo").click()
+    expect(page.locator("#query")).to_have_value(added)
+    page.keyboard.press("u")
+    expect(page.locator("#query")).to_have_value("red")
+    page.go_back()
+    expect(page.locator("#query")).to_have_value(added)
+
+
+def test_more_and_not_like_this(open_page) -> None:
+    page = open_page("?q=red")
+    first(page).locator("a").click()
+    page.get_by_text("More like this").click()
+    expect(page.locator("#viewer")).to_be_hidden()
+    expect(page.locator("#chips .chip")).to_have_count(2)
+    assert "like%3A" in page.url
+    first(page).locator("a").focus()
+    page.keyboard.press("n")
+    expect(page.locator("#chips")).to_contain_text("not like")
+
+
+def test_nothing_found_is_said_with_what_is_near(open_page) -> None:
+    page = open_page("?q=yelow")
+    expect(page.locator("#empty")).to_contain_text("yelow")
+    page.locator("#empty .suggestion").first.click()
+    expect(page.locator("#query")).to_have_value("yellow")
+    expect(first(page).locator(".words")).to_contain_text("yellow")
+
+
+def test_everything_can_be_done_with_the_keyboard(open_page) -> None:
+    page = open_page()
+    page.keyboard.press("/")
+    page.keyboard.type("blue")
+    page.keyboard.press("Enter")
+    expect(first(page).locator(".words")).to_contain_text("blue")
+    page.keyboard.press("ArrowDown")
+    expect(first(page).locator("a")).to_be_focused()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(".tile").nth(1).locator("a")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#viewer")).to_be_visible()
+    expect(page.locator("#panel h2")).not_to_be_empty()
+    opened = page.url
+    page.keyboard.press("ArrowRight")
+    expect(page).not_to_have_url(opened)
+    page.keyboard.press("ArrowLeft")
+    expect(page).to_have_url(opened)
+    expect(page.locator(".caption").first).to_be_visible()
+    page.keyboard.press("e")
+    expect(page.locator(".editor textarea")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.locator(".editor")).to_have_count(0)
+    page.keyboard.press("Escape")
+    expect(page.locator("#viewer")).to_be_hidden()
+    expect(page.locator(".tile").nth(1).locator("a")).to_be_focused()
+    page.keyboard.press("?")
+    expect(page.locator("#help")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("#help")).to_be_hidden()
+
+
+def test_ten_thousand_hits_are_scrolled_with_a_small_document(open_page) -> None:
+    page = open_page("?q=many")
+    expect(page.locator("#summary")).to_contain_text("10,000 pictures")
+    most = 0
+    started = time.monotonic()
+    while not page.locator("#end").is_visible():
+        assert time.monotonic() - started < 60
+        page.evaluate("scrollTo({ top: document.body.scrollHeight })")
+        page.wait_for_timeout(30)
+        most = max(most, page.locator(".tile").count())
+    assert most < 200
+    page.keyboard.press("Escape")
+    page.evaluate("scrollTo({ top: document.body.scrollHeight })")
+    expect(page.locator(f".tile[aria-posinset='{MANY}']")).to_be_visible()
+
+
+def test_it_fits_a_phone_and_a_wall(open_page) -> None:
+    for size in ({"width": 360, "height": 740}, {"width": 3840, "height": 2160}):
+        page = open_page("?q=red, blue", viewport=size)
+        expect(first(page)).to_be_visible()
+        wide = "document.documentElement.scrollWidth"
+        assert page.evaluate(wide) <= size["width"]
+        box = first(page).bounding_box()
+        assert box["width"] > 90
+        first(page).locator("a").click()
+        expect(page.locator(".caption").first).to_be_attached()
+        expect(page.locator("#frame")).to_be_visible()
+        assert page.evaluate(wide) <= size["width"]
+
+
+def test_every_view_can_be_linked_and_goes_back(open_page) -> None:
+    page = open_page("?q=green")
+    first(page).locator("a").click()
+    expect(page.locator("#viewer")).to_be_visible()
+    linked = page.url.rpartition("/")[2]
+    page.go_back()
+    expect(page.locator("#viewer")).to_be_hidden()
+    page.go_forward()
+    expect(page.locator("#viewer")).to_be_visible()
+    other = open_page(linked)
+    expect(other.locator("#viewer")).to_be_visible()
+    other.locator("#close").click()
+    expect(other.locator("#viewer")).to_be_hidden()
+    expect(other.locator("#query")).to_have_value("green")
+
+
+def test_captions_and_names_are_text_and_never_html(open_page) -> None:
+    page = open_page("?q=purple")
+    first(page).locator("a").click()
+    expect(page.locator("#panel h2")).to_contain_text(HTML)
+    expect(page.locator(".caption").first).to_contain_text(HTML)
+    assert page.locator("img[src=x]").count() == 0
+    search_for = open_page("?q=%3Cimg src=x onerror=alert(1)%3E nosuchword")
+    assert search_for.locator("img[src=x]").count() == 0
+
+
+def test_the_state_lists_what_failed(open_page) -> None:
+    page = open_page()
+    page.locator("#state-button").click()
+    expect(page.locator("#state")).to_contain_text("not a picture, or damaged")
+    expect(page.locator("#state")).to_contain_text("17 pictures")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_assistive_technology_has_no_serious_trouble(open_page, scheme: str) -> None:
+    page = open_page("?q=yelow", color_scheme=scheme)
+    page.wait_for_load_state("networkidle")
+    assert serious(page) == []
+    search(page, "red, blue")
+    page.wait_for_load_state("networkidle")
+    assert serious(page) == []
+    first(page).locator("a").click()
+    expect(page.locator(".caption").first).to_be_visible()
+    assert serious(page) == []
+    page.keyboard.press("Escape")
+    page.keyboard.press("?")
+    assert serious(page) == []
+
+
+def serious(page: playwright.Page) -> list[tuple[str, str]]:
+    """What axe-core finds that is serious or critical: the rule, and where it is broken."""
+    found = axe_playwright.Axe().run(page).response["violations"]
+    return [
+        (fault["id"], fault["nodes"][0]["html"][:200])
+        for fault in found
+        if fault["impact"] in ("serious", "critical")
+    ]
