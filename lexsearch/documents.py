@@ -6,14 +6,16 @@ whole and of each crop, joined.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
 
-from lexsearch.crops import NAMES
-from lexsearch.records import Caption, CaptionerKey, Document, Passage
+from lexsearch.crops import NAMES, boxes
+from lexsearch.records import Box, Caption, CaptionerKey, Document, Passage
 
 _EMOJI = "[\u2600-\u27bf\U0001f000-\U0001faff]"
 _WORD = re.compile(rf"[^\W_]+(?:['\u2019.][^\W_]+)*|{_EMOJI}")
+_BETWEEN = re.compile(r"[\W_]+|(?<=[a-z])(?=[A-Z])|(?<=[^\W\d])(?=\d)|(?<=\d)(?=[^\W\d])")
 _ORDER = {name: position for position, name in enumerate(NAMES)}
 
 
@@ -29,13 +31,27 @@ def compose(
     """
     effective = [caption for caption in in_effect(captions, current) if caption.text]
     passages = [
-        Passage(" ".join((row.text or "").split()), row.field, row.crop, row.box)
+        Passage(" ".join((row.text or "").split()), row.field, row.crop, _odd_box(row))
         for row in effective
     ]
     contents = "\n".join(passage.text for passage in passages if passage.field == "caption")
     sizes = [(row.width, row.height) for row in effective if row.width and row.height]
     named = [Passage(name, "name") for name in names]
     return Document(doc_id, contents, (*passages, *named), sizes[0] if sizes else None)
+
+
+def _odd_box(caption: Caption) -> Box | None:
+    """The box of a caption, if the name of its crop does not tell it."""
+    if caption.width and caption.height:
+        usual = boxes(caption.width, caption.height).get(caption.crop)
+        return caption.box if caption.box != usual else None
+    return caption.box
+
+
+def name_of(path: str) -> str:
+    """The words in a path: of its file, without what the format is called, and its folders."""
+    stem, _ = os.path.splitext(path)
+    return " ".join(_BETWEEN.sub(" ", stem).split())
 
 
 def words_of(text: str) -> list[str]:

@@ -14,7 +14,7 @@ from lexsearch.crops import boxes
 from lexsearch.documents import words_of
 from lexsearch.engines import Concept, Engine, Stored, Way
 from lexsearch.records import Box, Evidence, Keyword, Passage
-from lexsearch.regions import locate
+from lexsearch.regions import agreed, locate
 
 _APART = 4  # words that may stand between those of a phrase
 _SATURATION = 2.0
@@ -37,6 +37,7 @@ class _Matched:
     strength: float = 0.0
     words: Counter[str] = field(default_factory=Counter)
     crops: dict[str, float] = field(default_factory=dict)
+    seen: list[Box] = field(default_factory=list)
 
     def add(self, said: Sequence[str], passage: Passage, weight: float) -> None:
         self.words.update(said)
@@ -154,6 +155,8 @@ class Reader:
                 pairs = dict(zip(line.words, line.stems, strict=True)).items()
                 here = {word: signs.words[stem] for word, stem in pairs if stem in signs.words}
                 matched.add(list(here), line.passage, max(here.values()))
+            elif field == "seen" and line.passage.box and self._names(line, signs):
+                matched.seen.append(line.passage.box)
             for phrase in phrases:
                 if phrase.field == field:
                     compared = line.stems if field == "caption" else line.words
@@ -165,6 +168,15 @@ class Reader:
                     if way.field == field and line.passage.text.startswith(way.text):
                         matched.add([line.passage.text], line.passage, way.weight)
         return matched
+
+    def _names(self, line: _Line, signs: _Signs) -> bool:
+        """Whether a thing is called by one of the names, and by no more."""
+        stems = [stem for stem in line.stems if stem]
+        if len(stems) == 1:
+            return stems[0] in signs.words
+        return any(
+            phrase.field == "caption" and phrase.telling == set(stems) for phrase in signs.phrases
+        )
 
     def _signs(self, ways: tuple[Way, ...]) -> _Signs:
         if ways not in self._known:
@@ -199,7 +211,7 @@ class Reader:
                 tuple(word for word, _ in one.words.most_common()),
                 tuple(one.crops),
                 one.score / whole,
-                _place(document, one.crops),
+                agreed(one.seen) or _place(document, one.crops),
             )
             for one in found
         )
@@ -211,6 +223,7 @@ def _joined(keyword: str, parts: Sequence[_Matched]) -> _Matched:
         joined.strength += part.strength
         joined.words.update(part.words)
         joined.crops.update(part.crops)
+        joined.seen += part.seen
     return joined
 
 

@@ -10,6 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from lexsearch import metadata
 from lexsearch.captioners import Captioner, View, Words
 from lexsearch.catalog import FileRow
 from lexsearch.crops import NAMES, SCHEMES, STAGES, stage_of
@@ -47,12 +48,14 @@ class Report:
 class _Viewed:
     """A decoded picture, cut for one stage, and what has been said of its first views.
 
-    size: width and height in pixels, upright. given_up: a view failed; the others are left out.
+    size: width and height in pixels, upright. about: what the file says of itself (see
+    lexsearch.metadata), with the first stage. given_up: a view failed; the others are left out.
     """
 
     row: FileRow
     size: tuple[int, int]
     views: list[View]
+    about: list[tuple[str, str]]
     words: list[list[Words]] = field(default_factory=list)
     given_up: bool = False
 
@@ -258,7 +261,8 @@ class _Captioning:
         picture = open_picture(row.path, enough, self._max_pixels)
         crops = STAGES[stage](picture.width, picture.height)
         views = [self._captioner.prepare(picture.view(crop, side)) for crop in crops]
-        return _Viewed(row, (picture.width, picture.height), views)
+        about = metadata.read(row.path) if stage == "whole" else []
+        return _Viewed(row, (picture.width, picture.height), views, about)
 
     def _caption(self, stage: str, batch: Sequence[_Waiting]) -> None:
         """Caption a batch; if that fails, one picture at a time, so that one costs no other."""
@@ -295,15 +299,29 @@ class _Captioning:
                 view.crop.name,
                 text,
                 field,
+                str(number) if field == "seen" else "",
                 captioner=self._captioner.key,
-                box=view.crop.box,
+                box=box or view.crop.box,
                 width=viewed.size[0],
                 height=viewed.size[1],
                 time=now,
             )
             for view, words in zip(viewed.views, viewed.words, strict=True)
-            for text, field in words or [Words("")]
+            for number, (text, field, box) in enumerate(words or [Words("")])
         ]
+        if stage == "whole":
+            self._captions += [
+                Caption(
+                    viewed.row.doc_id,
+                    metadata.FILE,
+                    text,
+                    field,
+                    str(number),
+                    captioner=metadata.KEY,
+                    time=now,
+                )
+                for number, (field, text) in enumerate(viewed.about)
+            ]
         self._done.append((viewed.row.doc_id, stage))
 
     def _give_up_viewed(self, stage: str, viewed: _Viewed, error: CaptionerError) -> None:

@@ -51,7 +51,8 @@ class CaptionerKey(NamedTuple):
 class Caption(NamedTuple):
     """Words about one crop of one document.
 
-    field: "caption" for a description, "text" for words read in the picture.
+    field: "caption" for a description, "text" for words read in the picture, "seen" for where
+        exactly a thing is, "about" and "date" for what the file says of itself.
     source: "model", "import" or "human"; a human caption replaces every other one with the
         same (doc_id, crop, field, caption_id), whatever captioner made it.
     caption_id: tells several captions of one crop apart; "" when there is only one.
@@ -76,8 +77,9 @@ class Caption(NamedTuple):
 class Passage(NamedTuple):
     """Words about a picture, and where they are from.
 
-    field: "caption", "text" (read in the picture), "name" (of its file and folders), "about"
-        (title, description, keywords and place in the file) or "date" (YYYY-MM-DD).
+    field: "caption", "text" (read in the picture), "seen" (a thing, to say where it is), "name"
+        (of its file and folders), "about" (title, description, keywords and place in the file)
+        or "date" (YYYY-MM-DD).
     crop, box: of a caption or a text, as in Caption.
     """
 

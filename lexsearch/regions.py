@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from lexsearch.records import Box
@@ -41,6 +41,24 @@ def locate(crops: Mapping[Box, float]) -> Box | None:
             elif votes * _MORE >= most:
                 best = _around(best, cell)
     return best
+
+
+def agreed(seen: Sequence[Box]) -> Box | None:
+    """Of the boxes in which a captioner saw a thing, the one that the others overlap most: the
+    same thing is seen again in every crop around it. The first of equals; None of none.
+    """
+    if not seen:
+        return None
+    return max(seen, key=lambda box: sum(_overlap(box, other) for other in seen))
+
+
+def _overlap(one: Box, other: Box) -> float:
+    """The area that two boxes share, as a part of all they cover."""
+    width = min(one.right, other.right) - max(one.left, other.left)
+    height = min(one.bottom, other.bottom) - max(one.top, other.top)
+    if width <= 0 or height <= 0:
+        return 0.0
+    return width * height / (one.area + other.area - width * height)
 
 
 def _around(one: Box, other: Box) -> Box:

@@ -17,7 +17,7 @@ from lexsearch.writing import ProgressCallback, Writer
 
 _CHUNK_ROWS = 50_000
 _CHUNK_CHARACTERS = 32_000_000
-_FIELDS = ("caption", "text")
+_FIELDS = ("caption", "text", "seen", "about", "date")
 
 
 @dataclass(slots=True)

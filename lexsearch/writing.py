@@ -18,7 +18,7 @@ from filelock import FileLock, Timeout
 
 from lexsearch.captions import BrokenShard, CaptionStore
 from lexsearch.catalog import Catalog
-from lexsearch.documents import compose
+from lexsearch.documents import compose, name_of
 from lexsearch.engines import Engine, Ranking, open_engine
 from lexsearch.errors import EngineError, IndexLocked, IndexReadOnly
 from lexsearch.records import Caption, CaptionerKey, Document, Progress
@@ -175,7 +175,7 @@ class Writer:
             for done, (doc_id, captions) in islice(waiting, _COMMIT_EVERY):
                 taken.append(doc_id)
                 if captions:
-                    yield compose(doc_id, captions, self.current)
+                    yield compose(doc_id, captions, self.current, self._names(doc_id))
                 else:
                     gone.append(doc_id)
                 if progress and (done % 100 == 0 or done == total):
@@ -189,6 +189,12 @@ class Writer:
             self._commit(engine, taken)
             taken.clear()
             gone.clear()
+
+    def _names(self, doc_id: str) -> list[str]:
+        """The words in the paths where a picture lies, below the folders that were indexed."""
+        rows = self.catalog.files_of([doc_id])[doc_id]
+        paths = [os.path.relpath(row.path, os.path.dirname(row.root)) for row in rows]
+        return [name_of(path) for path in paths or self.catalog.imported_paths([doc_id]).values()]
 
     def _waiting(self, bulk: bool) -> Iterator[tuple[str, list[Caption]]]:
         """(doc_id, captions) of the documents that wait, in order; no captions: to be removed."""

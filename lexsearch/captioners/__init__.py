@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lexsearch.errors import CaptionerError
-from lexsearch.records import CaptionerKey, Crop
+from lexsearch.records import Box, CaptionerKey, Crop
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -37,11 +37,14 @@ class View:
 class Words(NamedTuple):
     """What a captioner has to say of a view.
 
-    field: "caption" for a description, "text" for words read in the picture.
+    field: "caption" for a description, "text" for words read in the picture, "seen" for the name
+        of one thing that the caption names too, to say in `box` where exactly it is.
+    box: in pixels of the upright picture; None for the whole view.
     """
 
     text: str
     field: str = "caption"
+    box: Box | None = None
 
 
 class Captioner(ABC):

@@ -31,9 +31,9 @@ from lexsearch.captioners._classifier import Classifier, find_weights
 from lexsearch.captioners._detector import Detection, Detector
 from lexsearch.captioners._text import SIDE, Reader
 from lexsearch.errors import CaptionerError
-from lexsearch.records import WHOLE, CaptionerKey
+from lexsearch.records import WHOLE, Box, CaptionerKey
 
-_REVISION = 1
+_REVISION = 2
 """Goes up with every change here or in a part that changes what is said of a picture."""
 
 _LEAST_DETECTED = {WHOLE: 0.15, "half": 0.35, "quarter": 0.45, "ninth": 0.55}
@@ -90,7 +90,8 @@ class Tagger(Captioner):
         for view, found, name in zip(views, things, names, strict=True):
             caption = "; ".join(filter(None, (_count(found), _with_kinds(name))))
             both = Words(caption), Words(", ".join(self._read(view)), "text")
-            words.append([said for said in both if said.text])
+            seen = [Words(thing.name, "seen", _box(thing, view)) for thing in found]
+            words.append([said for said in (*both, *seen) if said.text])
         return words
 
     def _detect(self, view: View) -> list[Detection]:
@@ -103,6 +104,18 @@ class Tagger(Captioner):
         if self._reader is None or view.crop.name != WHOLE:
             return []
         return self._reader.read(view.image)
+
+
+def _box(thing: Detection, view: View) -> Box:
+    """Where a thing is in the picture of which the view is a crop."""
+    left, top = view.crop.box[:2]
+    width, height = view.crop.box.width, view.crop.box.height
+    return Box(
+        left + round(thing.left * width),
+        top + round(thing.top * height),
+        left + round(thing.right * width),
+        top + round(thing.bottom * height),
+    )
 
 
 def _with_kinds(name: tuple[str, ...]) -> str:
