@@ -44,15 +44,14 @@ def main() -> None:
             index = place / f"index-{number}"
             say(f"round {number + 1} of {options.rounds} ...")
             for name, taken in (
-                ("engine, english", fresh(time_engine, file, index / "english", "english")),
-                ("engine, porter", fresh(time_engine, file, index / "porter", "porter")),
-                ("import, english", fresh(time_import, file, index / "all")),
-                ("Pyserini, porter", time_pyserini(theirs, index / "pyserini")),
+                ("engine", fresh(time_engine, file, index / "engine")),
+                ("import", fresh(time_import, file, index / "all")),
+                ("Pyserini", time_pyserini(theirs, index / "pyserini")),
             ):
                 seconds.setdefault(name, []).append(taken)
     print(f"text indexing, {options.documents:,} documents of {options.words:,} words")
     rates = {name: options.documents / statistics.median(taken) for name, taken in seconds.items()}
-    last = rates["Pyserini, porter"]
+    last = rates["Pyserini"]
     rows = [(name, f"{rate:,.0f}", f"{rate / last:.2f}") for name, rate in rates.items()]
     table(("what", "documents/s", "of Pyserini's"), rows)
 
@@ -71,11 +70,11 @@ def for_pyserini(file: Path, folder: Path) -> Path:
     return folder
 
 
-def time_engine(file: Path, index: Path, analyzer: str) -> float:
+def time_engine(file: Path, index: Path) -> float:
     from lexsearch.engines import Ranking, open_engine
     from lexsearch.records import Document
 
-    engine = open_engine(index, Ranking(analyzer), write=True)
+    engine = open_engine(index, Ranking(), write=True)
     start = time.perf_counter()
     with file.open() as lines:
         rows = (json.loads(line) for line in lines)

@@ -108,7 +108,7 @@ def time_lexsearch(place: Path, count: int, length: int) -> list[float]:
     import lexsearch
 
     with lexsearch.open(build(place, count, length)) as index:
-        return _times(lambda text, k: index.search(text, k, words=False))
+        return _times(lambda text, k: index.rank(text, k, mode="paper"))
 
 
 def time_tantivy(place: Path, count: int, length: int) -> list[float]:

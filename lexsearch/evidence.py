@@ -96,7 +96,7 @@ class Reader:
         said = [words_of(passage.text) for passage in document.passages]
         stems = self._engine.stems({word for line in said for word in line}, paper=paper)
         return [
-            _Line(passage, line, [stems.get(word, "") for word in line])
+            _Line(passage, line, [stems[word] for word in line])
             for passage, line in zip(document.passages, said, strict=True)
         ]
 
@@ -133,7 +133,9 @@ class Reader:
         lines = self._lines(document, paper=True)
         for keyword, _ in searches:
             matched = _Matched(str(keyword))
-            wanted = set(self._engine.stems(words_of(keyword.text), paper=True).values())
+            asked = words_of(keyword.text)
+            stems = self._engine.stems(asked, paper=True)
+            wanted = {stems[word] for word in asked} - {""}
             for line in lines:
                 for word, stem in zip(line.words, line.stems, strict=True):
                     if line.passage.field == "caption" and stem in wanted:
@@ -196,7 +198,7 @@ class Reader:
                 said = words_of(way.text)
                 if way.field == "caption":
                     stems = self._engine.stems(said)
-                    said = [stems.get(word, "") for word in said]
+                    said = [stems[word] for word in said]
                 apart = _APART if way.apart else 0
                 telling = frozenset(word for word in said if word)
                 if telling:

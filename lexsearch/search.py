@@ -65,9 +65,9 @@ class Searcher:
         if mode == "paper":
             return self._paper(query, k, skip)
         wanted = self._wanted(query, match)
-        best = self._engine.search(self._ranked(wanted, match), skip + k)
-        complete = len(best) < skip + k and match != "any"
-        total = len(best) if complete else self._engine.count(wanted)
+        best, total = self._engine.search(self._ranked(wanted, match), skip + k)
+        if match == "any":
+            total = self._engine.count(wanted)
         documents = best[skip:]
         stored = self._engine.stored([scored.doc_id for scored in documents])
         searches = self._searches(query)
@@ -102,8 +102,8 @@ class Searcher:
     def rank(self, query: Query, k: int, mode: str, match: Match) -> list[Scored]:
         """The k best documents alone."""
         if mode == "paper":
-            return self._engine.bm25(query.text, k)
-        return self._engine.search(self._ranked(self._wanted(query, match), match), k)
+            return self._engine.bm25(query.text, k).best
+        return self._engine.search(self._ranked(self._wanted(query, match), match), k).best
 
     def total(self, query: Query, match: Match) -> int:
         """How many documents match."""
@@ -126,12 +126,12 @@ class Searcher:
         return wanted._replace(concepts=related, everything=True)
 
     def _paper(self, query: Query, k: int, skip: int) -> Found:
-        best = self._engine.bm25(query.text, skip + k)
+        best, total = self._engine.bm25(query.text, skip + k)
         documents = best[skip:]
         stored = self._engine.stored([scored.doc_id for scored in documents])
         searches = [Search(keyword, None) for keyword in query.keywords]
         evidence = [self._reader.paper(document, searches) for document in stored]
-        return Found(documents, len(best), (), stored, evidence, [()] * len(documents))
+        return Found(documents, total, (), stored, evidence, [()] * len(documents))
 
     def _forget(self) -> None:
         """Drop what was learned from the index before it changed."""
@@ -211,7 +211,7 @@ class Searcher:
         """The words of a sentence that are more than its grammar, each once."""
         words = list(dict.fromkeys(words_of(text)))
         stems = self._engine.stems(words)
-        return list({stems[word]: word for word in words if word in stems}.values())
+        return list({stem: word for word in words if (stem := stems[word])}.values())
 
     def _excluded(self, keyword: Keyword) -> Concept:
         concept = self.concept(keyword)
@@ -241,7 +241,7 @@ class Searcher:
         return self._related[concept]
 
     def _learn(self, concept: Concept) -> Concept:
-        best = self._engine.search(Wanted((concept,)), _FEEDBACK)
+        best = self._engine.search(Wanted((concept,)), _FEEDBACK).best
         if not best:
             return concept
         stored = self._engine.stored([scored.doc_id for scored in best])
@@ -296,12 +296,13 @@ class Searcher:
 
     def _counted(self, words: Iterable[str]) -> tuple[Suggestion, ...]:
         """Those of the words that captions have, with how many pictures, each term once."""
-        stems = self._engine.stems(list(dict.fromkeys(words)))
-        counts = self._engine.frequencies(stems.values())
+        each = list(dict.fromkeys(words))
+        stems = self._engine.stems(each)
+        counts = self._engine.frequencies({stems[word] for word in each})
         known: dict[str, str] = {}
-        for word, stem in stems.items():
-            if counts[stem]:
-                known.setdefault(stem, word)
+        for word in each:
+            if stems[word] and counts[stems[word]]:
+                known.setdefault(stems[word], word)
         return tuple(Suggestion(word, counts[stem]) for stem, word in known.items())
 
     def suggest(self, query: Query, n: int, k: int) -> list[Suggestion]:

@@ -23,7 +23,7 @@ def wanted(*texts: str) -> Wanted:
 
 
 def found(engine: Engine, *texts: str, k: int = 10) -> list[str]:
-    return [scored.doc_id for scored in engine.search(wanted(*texts), k)]
+    return [scored.doc_id for scored in engine.search(wanted(*texts), k).best]
 
 
 def hold(engine: Engine, **contents: str) -> None:
@@ -67,8 +67,8 @@ def test_words_that_only_look_alike_do_not_meet(engine: Engine, word: str, stran
 
 def test_the_papers_stems_keep_bus_and_buses_apart(engine: Engine) -> None:
     hold(engine, one="bus", many="buses", dogs="dogs")
-    assert [scored.doc_id for scored in engine.bm25("bus", 10)] == ["one"]
-    assert [scored.doc_id for scored in engine.bm25("dog", 10)] == ["dogs"]
+    assert [scored.doc_id for scored in engine.bm25("bus", 10).best] == ["one"]
+    assert [scored.doc_id for scored in engine.bm25("dog", 10).best] == ["dogs"]
 
 
 def test_scores_of_the_paper_are_bm25(engine: Engine) -> None:
@@ -78,13 +78,13 @@ def test_scores_of_the_paper_are_bm25(engine: Engine) -> None:
     hold(engine, a="cat dog dog", b="cat", c="bird bird bird bird")
     k1, b, average = 0.9, 0.4, (3 + 1 + 4) / 3
     weight = log(1 + (3 - 1 + 0.5) / (1 + 0.5)) * 2 / (2 + k1 * (1 - b + b * 3 / average))
-    [hit] = engine.bm25("dog", 10)
+    [hit] = engine.bm25("dog", 10).best
     assert hit.score == pytest.approx(weight, abs=1e-6)
 
 
 def test_documents_with_more_concepts_come_first(engine: Engine) -> None:
     hold(engine, often="cat cat\ncat\ncat\ncat", both="a cat\na dog", dog="dog", none="bird")
-    hits = engine.search(wanted("cat", "dog"), 10)
+    hits = engine.search(wanted("cat", "dog"), 10).best
     assert [hit.doc_id for hit in hits] == ["both", "often", "dog"]
     assert [int(hit.score) for hit in hits] == [2, 1, 1]
     assert engine.count(wanted("cat", "dog")) == 3
@@ -98,8 +98,10 @@ def test_captions_that_agree_count_more_than_one_that_repeats(engine: Engine) ->
 def test_what_is_required_or_excluded(engine: Engine) -> None:
     hold(engine, both="cat dog", cat="cat", dog="dog")
     cat, dog = wanted("cat", "dog").concepts
-    assert [hit.doc_id for hit in engine.search(Wanted((cat,), required=(dog,)), 9)] == ["both"]
-    assert [hit.doc_id for hit in engine.search(Wanted((cat,), excluded=(dog,)), 9)] == ["cat"]
+    assert [hit.doc_id for hit in engine.search(Wanted((cat,), required=(dog,)), 9).best] == [
+        "both"
+    ]
+    assert [hit.doc_id for hit in engine.search(Wanted((cat,), excluded=(dog,)), 9).best] == ["cat"]
     assert engine.count(Wanted((), excluded=(dog,))) == 1
 
 
@@ -112,8 +114,8 @@ def test_words_of_a_phrase_stand_side_by_side_or_near(engine: Engine) -> None:
     )
     exact = Wanted((Concept((Way("traffic light"),)),))
     near = Wanted((Concept((Way("traffic light", apart=True),)),))
-    assert [hit.doc_id for hit in engine.search(exact, 9)] == ["side"]
-    assert [hit.doc_id for hit in engine.search(near, 9)] == ["side", "near"]
+    assert [hit.doc_id for hit in engine.search(exact, 9).best] == ["side"]
+    assert [hit.doc_id for hit in engine.search(near, 9).best] == ["side", "near"]
 
 
 def test_parts_need_as_many_as_asked(engine: Engine) -> None:
@@ -121,7 +123,7 @@ def test_parts_need_as_many_as_asked(engine: Engine) -> None:
     parts = tuple(Concept((Way(word),)) for word in ("dog", "beach", "ball"))
     for least, ids in ((1, ["two", "one"]), (2, ["two"]), (3, [])):
         concept = Concept(parts=parts, least=least, sentence="dog beach ball")
-        assert [hit.doc_id for hit in engine.search(Wanted((concept,)), 9)] == ids
+        assert [hit.doc_id for hit in engine.search(Wanted((concept,)), 9).best] == ids
 
 
 def test_fields_are_searched_apart_and_stored(engine: Engine) -> None:
@@ -134,8 +136,8 @@ def test_fields_are_searched_apart_and_stored(engine: Engine) -> None:
     engine.update([Document("a", "a shop", passages, (10, 9))])
     engine.commit()
     for text, field in (("cero emisiones", "text"), ("rome", "name"), ("2023-07", "date")):
-        assert len(engine.search(Wanted((Concept((Way(text, field=field),)),)), 9)) == 1
-        assert engine.search(Wanted((Concept((Way(text),)),)), 9) == []
+        assert len(engine.search(Wanted((Concept((Way(text, field=field),)),)), 9).best) == 1
+        assert engine.search(Wanted((Concept((Way(text),)),)), 9).best == []
     [stored] = engine.stored(["a"])
     assert (stored.passages, stored.size) == (passages, (10, 9))
     assert engine.stored(["unknown"])[0].passages == ()
@@ -249,8 +251,8 @@ def test_a_deep_ranking_goes_on_as_a_shallow_one_begins(tmp_path: Path) -> None:
     texts = {f"d{n} é/\x01": f"bus {'light ' * (n % 7)}" for n in range(300)}
     engine.update(Document(*item) for item in texts.items())
     engine.commit()
-    deep = engine.search(wanted("bus", "light"), 1000)
+    deep = engine.search(wanted("bus", "light"), 1000).best
     assert {hit.doc_id for hit in deep} == set(texts)
     assert deep == sorted(deep, key=lambda hit: (-hit.score, hit.doc_id))
-    assert deep[:50] == engine.search(wanted("bus", "light"), 50)
+    assert deep[:50] == engine.search(wanted("bus", "light"), 50).best
     engine.close()

@@ -33,6 +33,13 @@ class Scored(NamedTuple):
     score: float
 
 
+class Ranked(NamedTuple):
+    """The best documents, best first, and how many match."""
+
+    best: list[Scored]
+    total: int
+
+
 class Way(NamedTuple):
     """One way in which a document may show that it is about a concept.
 
@@ -102,13 +109,13 @@ class Engine(ABC):
         """Make all changes so far durable and visible."""
 
     @abstractmethod
-    def bm25(self, text: str, k: int) -> list[Scored]:
+    def bm25(self, text: str, k: int) -> Ranked:
         """The k best documents for a bag of words by BM25 with Porter stems, ties in order of
         doc_id: what the paper does (Sec. 3.2), and what Pyserini gives.
         """
 
     @abstractmethod
-    def search(self, wanted: Wanted, k: int) -> list[Scored]:
+    def search(self, wanted: Wanted, k: int) -> Ranked:
         """The k best documents (docs/how-it-ranks.md), ties in order of doc_id."""
 
     @abstractmethod
@@ -125,8 +132,8 @@ class Engine(ABC):
 
     @abstractmethod
     def stems(self, words: Collection[str], *, paper: bool = False) -> Mapping[str, str]:
-        """For each single word what `search`, or with `paper` `bm25`, compares in its place;
-        words that they leave out (stop words) are missing.
+        """What `search`, or with `paper` `bm25`, compares in place of each single word, "" for
+        those they leave out (stop words). The mapping may hold more words than asked for.
         """
 
     @abstractmethod

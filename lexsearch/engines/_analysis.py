@@ -85,25 +85,23 @@ def analyze(name: str, text: str) -> tuple[str, ...]:
     return tuple(term for term, _ in analyze_at(name, text))
 
 
-_stems: dict[tuple[str, str], str] = {}
+_stems: dict[str, dict[str, str]] = {}
 _MOST_STEMS = 500_000
 
 
 def stems(name: str, words: Collection[str]) -> dict[str, str]:
-    """For each word the term that an analyzer makes of it; those it leaves out are missing.
-
-    All new words are analysed in one go, and remembered.
+    """For each word the term that an analyzer makes of it, "" for those it leaves out; and the
+    same of words asked for before. All new words are analysed in one go.
     """
-    new = [word for word in words if (name, word) not in _stems]
-    if new:
-        if len(_stems) > _MOST_STEMS:
-            _stems.clear()
-            new = list(words)
+    known = _stems.setdefault(name, {})
+    if len(known) > _MOST_STEMS:
+        known.clear()
+    if new := [word for word in words if word not in known]:
         beyond = list(accumulate(len(word.encode("utf-16-le")) // 2 + 1 for word in new))
-        _stems.update(((name, word), "") for word in new)
+        known.update(dict.fromkeys(new, ""))
         for term, start in analyze_at(name, "\n".join(new)):
-            _stems[name, new[bisect_right(beyond, start)]] = term
-    return {word: stem for word in words if (stem := _stems[name, word])}
+            known[new[bisect_right(beyond, start)]] = term
+    return known
 
 
 def analyze_at(name: str, text: str) -> list[tuple[str, int]]:

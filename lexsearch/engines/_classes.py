@@ -250,6 +250,11 @@ _DECLARATIONS: dict[str, tuple[list[str], dict[str, str], dict[str, str]]] = {
     "L/queries/function/valuesource/ConstValueSource": (["(F)V"], {}, {}),
     "L/queries/function/valuesource/PowFloatFunction": (
         [f"({_VALUES}{_VALUES})V"],
+        {},
+        {},
+    ),
+    "L/queries/function/valuesource/LinearFloatFunction": (
+        [f"({_VALUES}FF)V"],
         {"asDoubleValuesSource": "()LL/search/DoubleValuesSource;"},
         {},
     ),
@@ -267,14 +272,29 @@ _DECLARATIONS: dict[str, tuple[list[str], dict[str, str], dict[str, str]]] = {
     "L/search/Sort": (["([LL/search/SortField;)V"], {}, {}),
     "L/search/ScoreDoc": ([], {"doc": "I"}, {}),
     "L/search/FieldDoc": ([], {"doc": "I"}, {}),
-    "L/search/TopFieldDocs": ([], {"scoreDocs": "[LL/search/ScoreDoc;"}, {}),
+    "L/search/TotalHits": ([], {"value": "J"}, {}),
+    "L/search/TopFieldDocs": (
+        [],
+        {"scoreDocs": "[LL/search/ScoreDoc;", "totalHits": "LL/search/TotalHits;"},
+        {},
+    ),
+    "L/search/TopFieldCollector": (
+        [],
+        {},
+        {
+            "createSharedManager": (
+                "(LL/search/Sort;ILL/search/FieldDoc;I)LL/search/CollectorManager;"
+            )
+        },
+    ),
+    "L/search/CollectorManager": ([], {}, {}),
     "L/search/IndexSearcher": (
         ["(LL/index/IndexReader;)V"],
         {
             "setSimilarity": f"({_SIMILARITY})V",
             "storedFields": "()LL/index/StoredFields;",
             "count": f"({_QUERY})I",
-            "search": f"({_QUERY}ILL/search/Sort;)LL/search/TopFieldDocs;",
+            "search": f"({_QUERY}LL/search/CollectorManager;)LJ/lang/Object;",
         },
         {"setMaxClauseCount": "(I)V"},
     ),

@@ -29,10 +29,15 @@ Frequency = Callable[[str, str], int]
 
 
 class Weighed(NamedTuple):
-    """Lucene queries for a concept: which documents match (None: none), and how well they do."""
+    """Lucene queries for a concept.
+
+    match: which documents match, or None when none can. score: how well any document does, if
+    only by a hint. found: both in one, only for those that match.
+    """
 
     match: Any
     score: Any
+    found: Any
 
 
 class Weigher:
@@ -55,19 +60,16 @@ class Weigher:
         if not self._limit(whole, wanted):
             return None
         known = [one for one in map(self.weigh, wanted.concepts) if one is not None]
-        matches = [java.ConstantScoreQuery(one.match) for one in known if one.match is not None]
-        if not wanted.concepts:
-            whole.add(java.MatchAllDocsQuery(), java.Occur.MUST)
-        elif not known or not (matches or wanted.everything):
+        share = _QUARTER / (len(wanted.concepts) or 1)
+        if wanted.everything:
+            scores = [java.ConstantScoreQuery(one.match) for one in known if one.match is not None]
+            scores += [self._root(one.score, share, 0) for one in known]
+        else:
+            scores = [self._root(one.found, share, 1) for one in known if one.match is not None]
+        if wanted.concepts and not scores:
             return None
-        if matches:
-            occur = java.Occur.SHOULD if wanted.everything else java.Occur.MUST
-            anything = self._any(matches)
-            whole.add(anything, occur)
-        for one in known:
-            share = _QUARTER / len(wanted.concepts)
-            score = self._boost(self._root(one.score), share)
-            whole.add(score, java.Occur.SHOULD)
+        anything = self._any(scores) if scores else java.MatchAllDocsQuery()
+        whole.add(anything, java.Occur.MUST)
         return whole.build()
 
     def matching(self, wanted: Wanted) -> Any:
@@ -111,9 +113,13 @@ class Weigher:
         hints = [one for hint in concept.hints for one in self._ways([hint])]
         if not ways and not hints:
             return None
-        scores = [self._boost(query, weight / idf) for query, weight, idf in (*ways, *hints)]
-        match = self._any([query for query, _, _ in ways]) if ways else None
-        return Weighed(match, self._any(scores))
+        named = [self._boost(query, weight / idf) for query, weight, idf in ways]
+        hinted = [self._boost(query, weight / idf) for query, weight, idf in hints]
+        score = self._any([*named, *hinted])
+        if not ways:
+            return Weighed(None, score, None)
+        match = self._any([query for query, _, _ in ways])
+        return Weighed(match, score, self._within(self._any(named), hinted))
 
     def _whole(self, concept: Concept) -> Weighed | None:
         """A concept of parts: what tells documents apart counts more, as BM25's idf has it."""
@@ -126,9 +132,22 @@ class Weigher:
         )
         meanings = [self._boost(query, weight) for ways in found for query, weight, _ in ways]
         if concept.sentence:
-            return Weighed(match, self._sentence(concept.sentence, meanings))
-        most = sum(max(idf for *_, idf in ways) for ways in found)
-        return Weighed(match, self._boost(self._any(meanings), 1 / most))
+            score = self._sentence(concept.sentence, meanings)
+        else:
+            most = sum(max(idf for *_, idf in ways) for ways in found)
+            score = self._boost(self._any(meanings), 1 / most)
+        matching = self._boost(self._java.ConstantScoreQuery(match), 0)
+        return Weighed(match, score, self._within(matching, [score]))
+
+    def _within(self, first: Any, more: Sequence[Any]) -> Any:
+        """Documents that `first` finds, scored by all."""
+        if not more:
+            return first
+        builder = self._java.BooleanBuilder()
+        builder.add(first, self._java.Occur.MUST)
+        for query in more:
+            builder.add(query, self._java.Occur.SHOULD)
+        return builder.build()
 
     def _ways(self, ways: Iterable[Way]) -> Iterator[tuple[Any, float, float]]:
         """(query, weight, idf in its score) for each way, and one for all single words in captions.
@@ -199,11 +218,13 @@ class Weigher:
         by_meaning = [self._boost(meaning, _MEANING) for meaning in meanings]
         return self._boost(self._any([*bag, *neighbours, *by_meaning]), 1 / most)
 
-    def _root(self, score: Any) -> Any:
+    def _root(self, query: Any, slope: float, intercept: float) -> Any:
+        """The square root of the query's scores, times the slope, plus the intercept."""
         java = self._java
         value = java.ValueSource.fromDoubleValuesSource(java.DoubleValuesSource.SCORES)
         root = java.PowFloatFunction(value, java.ConstValueSource(0.5))
-        return java.FunctionScoreQuery(score, root.asDoubleValuesSource())
+        line = java.LinearFloatFunction(root, slope, intercept)
+        return java.FunctionScoreQuery(query, line.asDoubleValuesSource())
 
     def _any(self, queries: Sequence[Any], least: int = 1) -> Any:
         if len(queries) == 1:

@@ -20,7 +20,18 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
-from lexsearch.engines import Concept, Engine, Ranking, Scored, Stored, Wanted, Way, _classes, _jvm
+from lexsearch.engines import (
+    Concept,
+    Engine,
+    Ranked,
+    Ranking,
+    Scored,
+    Stored,
+    Wanted,
+    Way,
+    _classes,
+    _jvm,
+)
 from lexsearch.engines._analysis import analyze, analyzer, clean, fingerprint, stems
 from lexsearch.engines._blocks import (
     ANALYZERS,
@@ -41,6 +52,7 @@ _MADE = "lexsearch"  # the note in a Lucene commit that says how the index was m
 _RAM_BUFFER_MB = 128.0
 _THREADS = min(4, os.cpu_count() or 1)  # that Java turns documents into an index on
 _MAX_CLAUSES = 65_536
+_COUNT_ALL = 2**31 - 1
 _FEW = 100  # hits; for more it pays to keep them in Java
 _TICK = 1_000_000_000  # nanoseconds: more than it takes until a further change shows
 _FOUND = re.compile(r"doc=(\d+).*?fields=\[([^,\]]+), \[([0-9a-f ]*)\]\]")
@@ -157,29 +169,29 @@ class LuceneEngine(Engine):
         with _java_errors(self._folder):
             self._writer.commit()
 
-    def bm25(self, text: str, k: int) -> list[Scored]:
+    def bm25(self, text: str, k: int) -> Ranked:
         with _java_errors(self._folder):
             self._refresh()
             builder = self._java.QueryBuilder(analyzer(ANALYZERS[CONTENTS]))
             query = builder.createBooleanQuery(CONTENTS, clean(text))
             return self._best(self._paper, query, k)
 
-    def search(self, wanted: Wanted, k: int) -> list[Scored]:
+    def search(self, wanted: Wanted, k: int) -> Ranked:
         with _java_errors(self._folder):
             self._refresh()
             return self._best(self._searcher, self._weigher.query(wanted), k)
 
-    def _best(self, searcher: Any, query: Any, k: int) -> list[Scored]:
+    def _best(self, searcher: Any, query: Any, k: int) -> Ranked:
         limit = min(k, self._reader.numDocs())
         if query is None or limit <= 0:
-            return []
-        found = searcher.search(query, limit, _by_score_then_id())
+            return Ranked([], 0)
+        found = _search(searcher, query, limit)
         scored = []
         for place, score, digits in _FOUND.findall(_as_text(found, limit)):
             doc_id = _from_hex(digits)
             self._places[doc_id] = int(place)
             scored.append(Scored(doc_id, float(score)))
-        return scored
+        return Ranked(scored, int(found.totalHits.value))
 
     def count(self, wanted: Wanted | None = None) -> int:
         with _java_errors(self._folder):
@@ -237,7 +249,7 @@ class LuceneEngine(Engine):
     def _place(self, doc_id: str) -> int | None:
         if doc_id not in self._places:
             by_id = self._java.TermQuery(self._java.Term(ID, doc_id))
-            found = self._searcher.search(by_id, 1, _by_score_then_id()).scoreDocs
+            found = _search(self._searcher, by_id, 1).scoreDocs
             if not found:
                 return None
             self._places[doc_id] = found[0].doc
@@ -251,6 +263,15 @@ class LuceneEngine(Engine):
                 self._writer.rollback()
             self._reader.close()
             self._directory.close()
+
+
+def _search(searcher: Any, query: Any, limit: int) -> Any:
+    """TopFieldDocs of the best by score and then id, with all that match counted."""
+    java = _classes.load()
+    manager = java.TopFieldCollector.createSharedManager(
+        _by_score_then_id(), limit, None, _COUNT_ALL
+    )
+    return searcher.search(query, manager)
 
 
 def _how() -> str:
@@ -281,7 +302,7 @@ def rehearse(folder: Path) -> None:
     for concepts in ((bus,), (bus, light), (sentence,)):
         wanted = Wanted(concepts)
         engine.count(wanted)
-        engine.stored([scored.doc_id for scored in engine.search(wanted, 10)])
+        engine.stored([scored.doc_id for scored in engine.search(wanted, 10).best])
     engine.bm25("bus light", 10)
     engine.similar("lihgt")
     engine.delete(["1"])
