@@ -366,11 +366,12 @@ class Index:
             if not file.exists():
                 with self._writing() as writer:  # makes one from the captions that are there
                     writer.sync()
-                log.warning(
-                    "%s was missing; run `lexsearch index` on your folders again (no picture is "
-                    "captioned twice)",
-                    file,
-                )
+                if self._has_captions():
+                    log.warning(
+                        "%s was missing; run `lexsearch index` on your folders again (no picture "
+                        "is captioned twice)",
+                        file,
+                    )
             self._catalog = Catalog(file)
         return self._catalog
 

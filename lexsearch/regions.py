@@ -2,45 +2,72 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
+from functools import lru_cache
+from itertools import combinations
+from typing import NamedTuple
 
 from lexsearch.records import Box
 
-_MORE = 1 + 1e-9  # sums of the same votes in another order differ by less
+_NAMED, _IMAGINED = 0.8, 0.02  # how often a crop names a thing that it shows well, or not at all
+_ENOUGH = 0.7  # of a thing must be in a crop for the crop to show it well,
+_LARGE = 0.3  # and that must be so much of the crop
 
 
 def locate(crops: Mapping[Box, float]) -> Box | None:
-    """The region that most speaks for a thing, or None when no crop names it.
+    """The box that best explains which crops name a thing; None when no crop does.
 
-    crops: for each crop that was captioned, how surely its captions name the thing (0: not).
+    crops: for each crop that was captioned, how surely its captions name the thing (0: not, 1).
 
-    Every point is given 1/sqrt(area) of each crop around it that names the thing, so that small
-    crops tell more. The region encloses the cells (of those that the crops' edges make) with the
-    most: where only the whole picture is said to show it, that is the whole picture.
+    Of all boxes between edges of crops, the one most likely to be named by these crops and not by
+    the others (maximum likelihood). A crop is the likelier to name a thing, the more of the thing
+    is in it, and the larger it is there. Where a single crop names it, that is the answer.
     """
-    naming = {box: sure for box, sure in crops.items() if sure > 0 and box.area}
+    naming = {box: min(sure, 1.0) for box, sure in crops.items() if sure > 0 and box.area}
     if not naming:
         return None
+    if len(naming) == 1:
+        return next(iter(naming))
+    known = tuple(box for box in crops if box.area)
+    weights = [(place, naming[box]) for place, box in enumerate(known) if box in naming]
+    best = max(
+        _guesses(known), key=lambda one: one.unnamed + sum(one.odds[p] * w for p, w in weights)
+    )
+    return best.box
+
+
+class _Guess(NamedTuple):
+    """A box where a thing might be: the log-likelihood that no crop names it, and for each crop
+    the log-odds that it does.
+    """
+
+    box: Box
+    unnamed: float
+    odds: tuple[float, ...]
+
+
+@lru_cache(maxsize=64)
+def _guesses(crops: tuple[Box, ...]) -> list[_Guess]:
     columns = sorted({edge for box in crops for edge in (box.left, box.right)})
     rows = sorted({edge for box in crops for edge in (box.top, box.bottom)})
-    best, most = Box(0, 0, 0, 0), 0.0
-    for left, right in pairwise(columns):
-        for top, bottom in pairwise(rows):
-            votes = sum(
-                sure / box.area**0.5
-                for box, sure in naming.items()
-                if box.left <= left
-                and right <= box.right
-                and box.top <= top
-                and bottom <= box.bottom
-            )
-            cell = Box(left, top, right, bottom)
-            if votes > most * _MORE:
-                best, most = cell, votes
-            elif votes * _MORE >= most:
-                best = _around(best, cell)
-    return best
+    guesses = []
+    for left, right in combinations(columns, 2):
+        for top, bottom in combinations(rows, 2):
+            box = Box(left, top, right, bottom)
+            chances = [_chance(box, crop) for crop in crops]
+            unnamed = sum(math.log(1 - chance) for chance in chances)
+            odds = tuple(math.log(chance / (1 - chance)) for chance in chances)
+            guesses.append(_Guess(box, unnamed, odds))
+    return guesses
+
+
+def _chance(thing: Box, crop: Box) -> float:
+    """How likely a crop names a thing in that place."""
+    common = _common(thing, crop)
+    inside = min(common / thing.area / _ENOUGH, 1.0)
+    large = math.sqrt(min(common / crop.area / _LARGE, 1.0))
+    return _IMAGINED + (_NAMED - _IMAGINED) * inside * large
 
 
 def agreed(seen: Sequence[Box]) -> Box | None:
@@ -54,18 +81,11 @@ def agreed(seen: Sequence[Box]) -> Box | None:
 
 def _overlap(one: Box, other: Box) -> float:
     """The area that two boxes share, as a part of all they cover."""
+    common = _common(one, other)
+    return common / (one.area + other.area - common) if common else 0.0
+
+
+def _common(one: Box, other: Box) -> int:
     width = min(one.right, other.right) - max(one.left, other.left)
     height = min(one.bottom, other.bottom) - max(one.top, other.top)
-    if width <= 0 or height <= 0:
-        return 0.0
-    return width * height / (one.area + other.area - width * height)
-
-
-def _around(one: Box, other: Box) -> Box:
-    """The smallest box that holds both."""
-    return Box(
-        min(one.left, other.left),
-        min(one.top, other.top),
-        max(one.right, other.right),
-        max(one.bottom, other.bottom),
-    )
+    return width * height if width > 0 and height > 0 else 0

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lexsearch.crops import fixed, whole
 from lexsearch.records import Box
-from lexsearch.regions import locate
+from lexsearch.regions import agreed, locate
 
 CROPS = {crop.name: crop.box for crop in (*whole(600, 600), *fixed(600, 600))}
 
@@ -25,8 +27,20 @@ def test_crops_within_each_other_narrow_it_down() -> None:
     assert located("whole", "left half", "top half") == CROPS["top left quarter"]
 
 
-def test_equal_votes_tell_no_place_from_another() -> None:
-    assert located("whole", "top left ninth", "top right ninth") == Box(0, 0, 600, 200)
+@given(st.sets(st.sampled_from(list(CROPS)), min_size=1))
+def test_a_place_is_in_the_picture_and_touches_what_names_it(names: set[str]) -> None:
+    box = located(*names)
+    assert box is not None
+    assert 0 <= box.left < box.right <= 600
+    assert 0 <= box.top < box.bottom <= 600
+    named = [CROPS[name] for name in names]
+    assert any(box.left < one.right and one.left < box.right for one in named)
+
+
+def test_of_boxes_seen_the_one_that_others_agree_on() -> None:
+    apart, one, other = Box(0, 0, 50, 50), Box(100, 100, 200, 200), Box(110, 100, 210, 200)
+    assert agreed([apart, one, other]) == one
+    assert agreed([]) is None
 
 
 def test_what_nobody_names_is_nowhere() -> None:
