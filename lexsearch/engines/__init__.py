@@ -124,9 +124,11 @@ class Engine(ABC):
         """The words of a text as `search` compares them, without stop words, in order."""
 
     @abstractmethod
-    def stems(self, words: Collection[str], *, paper: bool = False) -> Mapping[str, str]:
-        """For each single word what `search`, or with `paper` `bm25`, compares in its place;
-        words that they leave out (stop words) are missing.
+    def stems(
+        self, words: Collection[str], field: str = "caption", *, paper: bool = False
+    ) -> Mapping[str, str]:
+        """For each single word what `search` in a field, or with `paper` `bm25`, compares in its
+        place; words that they leave out (stop words) are missing.
         """
 
     @abstractmethod
