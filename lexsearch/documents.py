@@ -14,7 +14,9 @@ from lexsearch.crops import NAMES, boxes
 from lexsearch.records import Box, Caption, CaptionerKey, Document, Passage
 
 _EMOJI = "[\u2600-\u27bf\U0001f000-\U0001faff]"
-_WORD = re.compile(rf"[^\W_]+(?:['\u2019.][^\W_]+)*|{_EMOJI}")
+_IDEOGRAPH = "[\u3040-\u309f\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
+_LETTERS = rf"(?:(?!{_IDEOGRAPH})[^\W_])+"
+_WORD = re.compile(rf"{_IDEOGRAPH}|{_LETTERS}(?:['\u2019.]{_LETTERS})*|{_EMOJI}")
 _BETWEEN = re.compile(r"[\W_]+|(?<=[a-z])(?=[A-Z])|(?<=[^\W\d])(?=\d)|(?<=\d)(?=[^\W\d])")
 _ORDER = {name: position for position, name in enumerate(NAMES)}
 
@@ -55,7 +57,9 @@ def name_of(path: str) -> str:
 
 
 def words_of(text: str) -> list[str]:
-    """The words of a text in lower case, emoji too, in order."""
+    """The words of a text in lower case, emoji too, in order; of Chinese and Japanese each sign,
+    as Lucene has it.
+    """
     return _WORD.findall(text.lower())
 
 

@@ -94,9 +94,12 @@ class Reader:
 
     def _lines(self, document: Stored, *, paper: bool = False) -> list[_Line]:
         said = [words_of(passage.text) for passage in document.passages]
-        stems = self._engine.stems({word for line in said for word in line}, paper=paper)
+        words: dict[str, set[str]] = {}
+        for passage, line in zip(document.passages, said, strict=True):
+            words.setdefault(passage.field, set()).update(line)
+        stems = {field: self._engine.stems(one, field, paper=paper) for field, one in words.items()}
         return [
-            _Line(passage, line, [stems[word] for word in line])
+            _Line(passage, line, [stems[passage.field][word] for word in line])
             for passage, line in zip(document.passages, said, strict=True)
         ]
 
@@ -161,8 +164,7 @@ class Reader:
                 matched.seen.append(line.passage.box)
             for phrase in phrases:
                 if phrase.field == field:
-                    compared = line.stems if field == "caption" else line.words
-                    for start, end in _find(compared, phrase):
+                    for start, end in _find(line.stems, phrase):
                         together = " ".join(line.words[start:end])
                         matched.add([together], line.passage, phrase.weight)
             if field == "date":
@@ -195,10 +197,9 @@ class Reader:
             if len(terms) == 1:
                 single[terms[0]] = max(way.weight, single.get(terms[0], 0.0))
             elif way.field != "date":
-                said = words_of(way.text)
-                if way.field == "caption":
-                    stems = self._engine.stems(said)
-                    said = [stems[word] for word in said]
+                words = words_of(way.text)
+                stems = self._engine.stems(words, way.field)
+                said = [stems[word] for word in words]
                 apart = _APART if way.apart else 0
                 telling = frozenset(word for word in said if word)
                 if telling:
@@ -255,10 +256,14 @@ def _find(said: Sequence[str], phrase: _Phrase) -> Iterator[tuple[int, int]]:
 def _place(document: Stored, crops: dict[str, float]) -> Box | None:
     if document.size is None:
         return None
-    known = boxes(*document.size)
+    width, height = document.size
+    known = boxes(width, height)
     asked: dict[Box, float] = {}
     for passage in document.passages:
         box = passage.box or known.get(passage.crop)
         if box is not None and passage.field in _SEEN:
+            box = Box(box.left, box.top, min(box.right, width), min(box.bottom, height))
+            if box.left >= box.right or box.top >= box.bottom:
+                continue  # an imported box that lies outside
             asked[box] = max(crops.get(passage.crop, 0.0), asked.get(box, 0.0))
     return locate(asked)

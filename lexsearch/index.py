@@ -226,9 +226,7 @@ class Index:
         Where only ids are wanted, of very many pictures, `rank` is faster.
         Raises QueryError for an empty query.
         """
-        if mode not in MODES or match not in MATCHES:
-            raise LexsearchError(f"mode is one of {MODES}, match one of {MATCHES}")
-        parsed = _understood(query, mode)
+        parsed = _understood(query, mode, match)
         if not self._has_captions():
             return Results(query=parsed)
         with self._lock:
@@ -246,6 +244,8 @@ class Index:
     def suggest(self, query: str | Query, n: int = 8, k: int = 50) -> list[Suggestion]:
         """Words that split the k best pictures for a query best, with how many have them."""
         parsed = parse(query) if isinstance(query, str) else query
+        if not self._has_captions():
+            return []
         with self._lock:
             asked = self._resolved(parsed)
             return self._ask(lambda searcher: searcher.suggest(asked, n, k))
@@ -267,7 +267,7 @@ class Index:
 
     def total(self, query: str | Query, match: Match = "best") -> int:
         """How many pictures match a query."""
-        parsed = parse(query) if isinstance(query, str) else query
+        parsed = _understood(query, "best", match)
         if not self._has_captions():
             return 0
         with self._lock:
@@ -305,7 +305,7 @@ class Index:
 
         For many queries at great depths, as in evaluation.
         """
-        parsed = _understood(query, mode)
+        parsed = _understood(query, mode, match)
         if not self._has_captions():
             return []
         with self._lock:
@@ -345,9 +345,13 @@ class Index:
 
     def _open_searcher(self) -> Searcher:
         if self._engine is None:
-            self._engine = open_engine(self._lucene, self.settings.ranking, write=False)
-            lexicon = Lexicon(self._engine.terms, self.path / "lexicon.toml")
-            self._searcher = Searcher(self._engine, lexicon)
+            engine = open_engine(self._lucene, self.settings.ranking, write=False)
+            try:
+                lexicon = Lexicon(engine.terms, self.path / "lexicon.toml")
+            except LexsearchError:
+                engine.close()
+                raise
+            self._engine, self._searcher = engine, Searcher(engine, lexicon)
         return self._searcher
 
     def _heed_settings(self) -> None:
@@ -637,8 +641,10 @@ def _hit(
     return Hit(rank, score, doc_id, path, paths, words, evidence, missing, width, height)
 
 
-def _understood(query: str | Query, mode: str) -> Query:
+def _understood(query: str | Query, mode: str, match: str) -> Query:
     """In paper mode signs, quotes and fields are words like any other."""
+    if mode not in MODES or match not in MATCHES:
+        raise LexsearchError(f"mode is one of {MODES}, match one of {MATCHES}")
     if isinstance(query, Query):
         return query
     return parse_plainly(query) if mode == "paper" else parse(query)

@@ -169,15 +169,16 @@ def draw_boxes(path: str, boxes: Sequence[tuple[str, Box]]) -> Image.Image:
         outline = (left + inset, top + inset, right - 1 - inset, bottom - 1 - inset)
         if outline[2] > outline[0] and outline[3] > outline[1]:
             draw.rectangle(outline, outline=colour, width=width)
-        label = draw.textbbox((left + inset + 2 * width, top + inset + 2 * width), name, font=font)
-        while any(_overlap(label, other) for other in taken) and label[3] < image.height:
-            step = label[3] - label[1] + 3 * width
-            label = (label[0], label[1] + step, label[2], label[3] + step)
+        text = draw.textbbox((0, 0), name, font=font, anchor="lt")
+        high, wide = text[3] + 2 * width, text[2] + 2 * width
+        x = max(0, min(left, image.width - wide))
+        y = top - high if top >= high else min(bottom, image.height - high)
+        label = (x, y, x + wide, y + high)
+        while any(_overlap(label, other) for other in taken) and label[1] > 0:
+            label = (x, label[1] - high, x + wide, label[3] - high)  # a line further up
         taken.append(label)
-        draw.rectangle(
-            (label[0] - width, label[1] - width, label[2] + width, label[3] + width), colour
-        )
-        draw.text((label[0], label[1]), name, "white", font, anchor="lt")
+        draw.rectangle(label, colour)
+        draw.text((label[0] + width, label[1] + width), name, "white", font, anchor="lt")
     return image
 
 

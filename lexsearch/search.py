@@ -32,7 +32,8 @@ _FEEDBACK = 30  # best pictures whose words tell what goes with a keyword
 _LEAST_FEEDBACK = 3  # of them must share a word
 _RELATED, _RELATED_WORDS = 0.3, 30
 _LIKE_WORDS, _LIKE, _UNLIKE = 20, 0.3, 0.5  # share of its words that another picture must have
-_NEAREST = 5
+_LONGEST_WORD = 40  # letters; longer ones are not looked for among words written alike
+_NEAREST, _MOST_NEAREST = 5, 20  # words that are shown, words that they may be near to
 
 
 class Found(NamedTuple):
@@ -160,10 +161,11 @@ class Searcher:
             return Concept((Way(text, 1.0, keyword.field),))
         if self.is_sentence(keyword):
             return self._sentence(keyword)
-        beside = tuple(Way(keyword.text, weight, field) for field, weight in _BESIDE.items())
+        text = " ".join(words_of(keyword.text))  # traffic-light and traffic_light too
+        beside = tuple(Way(text, weight, field) for field, weight in _BESIDE.items())
         if keyword.quoted:
-            return Concept((Way(keyword.text), *beside))
-        return self._thing(keyword.text, beside)
+            return Concept((Way(text), *beside))
+        return self._thing(text, beside)
 
     def _thing(self, text: str, beside: tuple[Way, ...]) -> Concept:
         words = text.split()
@@ -190,7 +192,8 @@ class Searcher:
         """Whether it is rather told than named."""
         if keyword.quoted or keyword.field:
             return False
-        words, terms = keyword.text.split(), self._engine.terms(keyword.text)
+        words = words_of(keyword.text)
+        terms = self._engine.terms(" ".join(words))
         if len(words) <= _LONGEST_KEYWORD and len(terms) == len(words):
             return False
         return len(terms) > 1 and not self._lexicon.alternatives(keyword.text)
@@ -287,9 +290,11 @@ class Searcher:
         """Words that the index knows: other names, words written alike, parts of it."""
         if keyword.field:
             return ()
-        said = words_of(keyword.text)
+        said = words_of(keyword.text)[:_MOST_NEAREST]
         near = [other.text for other in self._lexicon.alternatives(keyword.text)]
-        near += [term for word in said for term in self._engine.similar(word)]
+        for word in said:
+            if 2 < len(word) < _LONGEST_WORD:
+                near += self._engine.similar(word)
         if len(said) > 1:
             near += said
         return self._counted(near)[:_NEAREST]
@@ -314,7 +319,14 @@ class Searcher:
         values = []
         for term, count in having.items():
             share = count / len(stored)
-            if term in used or count < 2 or share > 0.9 or not term.isalpha() or len(term) < 3:
+            if (
+                term in used
+                or term in _NUMBERS
+                or count < 2
+                or share > 0.9
+                or not term.isalpha()
+                or len(term) < 3
+            ):
                 continue
             split = -share * math.log(share) - (1 - share) * math.log(1 - share)
             lift = math.log(1 + share * documents / (everywhere[term] or 1))

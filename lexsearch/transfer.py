@@ -147,6 +147,8 @@ def _box(value: object) -> Box | None:
         isinstance(value, list)
         and len(value) == 4
         and all(isinstance(side, int) and 0 <= side < 2**31 for side in value)
+        and value[0] < value[2]
+        and value[1] < value[3]
     ):
         return Box(*value)
     raise ImportFormatError("'box' is not [left, top, right, bottom] in pixels")

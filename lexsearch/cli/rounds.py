@@ -7,7 +7,7 @@ from collections.abc import Callable
 import click
 
 from lexsearch.cli.terminal import say
-from lexsearch.errors import LexsearchError
+from lexsearch.errors import LexsearchError, QueryError
 from lexsearch.records import Results
 from lexsearch.sessions import Session
 
@@ -54,7 +54,9 @@ def _step(session: Session, results: Results, typed: str) -> bool:
             session.undo()
         elif command == "drop":
             session.drop(*rest.split(","))
-        elif command in ("like", "unlike") and rest.isdigit():
+        elif command in ("like", "unlike") and rest.isdecimal():
+            if not 1 <= int(rest) <= len(results):
+                raise QueryError(f"there is no hit {rest}")
             hit = results[int(rest) - 1]
             (session.like if command == "like" else session.unlike)(hit.doc_id)
         elif command in ("", "help", "?"):
@@ -62,7 +64,7 @@ def _step(session: Session, results: Results, typed: str) -> bool:
             return False
         else:
             session.add(typed)
-    except (LexsearchError, IndexError) as error:
+    except LexsearchError as error:
         say(f"{error}")
         return False
     return True

@@ -131,9 +131,11 @@ class Engine(ABC):
         """The words of a text as `search` compares them, without stop words, in order."""
 
     @abstractmethod
-    def stems(self, words: Collection[str], *, paper: bool = False) -> Mapping[str, str]:
-        """What `search`, or with `paper` `bm25`, compares in place of each single word, "" for
-        those they leave out (stop words). The mapping may hold more words than asked for.
+    def stems(
+        self, words: Collection[str], field: str = "caption", *, paper: bool = False
+    ) -> Mapping[str, str]:
+        """What `search` in a field, or with `paper` `bm25`, compares in place of each single word,
+        "" for those they leave out (stop words). The mapping may hold more words than asked for.
         """
 
     @abstractmethod

@@ -30,6 +30,7 @@ ANALYZERS = {
     "date": "exact",
 }
 _BESIDE = ("text", "name", "about", "date")
+_GAP = "\n" + 6 * "a "  # stop words: no terms, but no phrase reaches over so many
 _BLOCK_DOCUMENTS, _BLOCK_CHARACTERS = 256, 200_000  # handed to Java at once, at most
 
 
@@ -48,7 +49,9 @@ class Block:
         for fields, document in zip(self._fields, documents.values(), strict=False):
             fields[ID].setStringValue(document.doc_id)
             fields["ids"].setBytesValue(java.BytesRef(document.doc_id))
-            fields[CONTENTS].setStringValue(clean(document.contents))
+            contents = clean(document.contents)
+            fields["stored"].setStringValue(contents)
+            fields[CONTENTS].setStringValue(contents.replace("\n", _GAP))
             fields[SAID].setStringValue(clean(_once(document)))
             fields[PASSAGES].setStringValue(clean(_pack(document)))
             for name in _BESIDE:
@@ -65,7 +68,8 @@ class Block:
         fields = {
             ID: java.StringField(ID, "", java.Store.YES),
             "ids": java.BinaryDocValuesField(ID, java.BytesRef("")),
-            CONTENTS: java.TextField(CONTENTS, "", java.Store.YES),
+            CONTENTS: java.TextField(CONTENTS, "", java.Store.NO),
+            "stored": java.StoredField(CONTENTS, ""),
             SAID: java.Field(SAID, "", counted),
             PASSAGES: java.StoredField(PASSAGES, ""),
         }

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from lexsearch.documents import words_of
 from lexsearch.engines import Concept, Wanted, Way, _classes
-from lexsearch.engines._analysis import analyze, irregular_forms
+from lexsearch.engines._analysis import analyze, clean, irregular_forms
 from lexsearch.engines._blocks import ANALYZERS, CONTENTS, SAID
 
 K1, B = 2.0, 0.4
@@ -160,7 +160,7 @@ class Weigher:
             if len(terms) == 1:
                 single[terms[0]] = max(way.weight, single.get(terms[0], 0.0))
             elif way.field == "date":
-                query = self._java.PrefixQuery(self._java.Term("date", way.text))
+                query = self._java.PrefixQuery(self._java.Term("date", clean(way.text)))
                 yield query, way.weight, 1.0
             else:
                 field = CONTENTS if way.field == "caption" else way.field

@@ -47,7 +47,7 @@ from lexsearch.engines._weighing import K1, B, Weigher
 from lexsearch.errors import EngineError, StorageError
 from lexsearch.records import Document
 
-_LAYOUT = 3  # goes up with every change of the fields
+_LAYOUT = 4  # goes up with every change of the fields
 _MADE = "lexsearch"  # the note in a Lucene commit that says how the index was made
 _RAM_BUFFER_MB = 128.0
 _THREADS = min(4, os.cpu_count() or 1)  # that Java turns documents into an index on
@@ -210,9 +210,12 @@ class LuceneEngine(Engine):
         with _java_errors(self._folder):
             return analyze(ANALYZERS[SAID], text)
 
-    def stems(self, words: Collection[str], *, paper: bool = False) -> Mapping[str, str]:
+    def stems(
+        self, words: Collection[str], field: str = "caption", *, paper: bool = False
+    ) -> Mapping[str, str]:
         with _java_errors(self._folder):
-            return stems(ANALYZERS[CONTENTS if paper else SAID], words)
+            known_as = field if field in ANALYZERS else CONTENTS if paper else SAID
+            return stems(ANALYZERS[known_as], words)
 
     def frequencies(self, terms: Iterable[str]) -> Mapping[str, int]:
         with _java_errors(self._folder):
@@ -229,7 +232,7 @@ class LuceneEngine(Engine):
     def similar(self, term: str) -> list[str]:
         with _java_errors(self._folder):
             self._refresh()
-            fuzzy = self._java.FuzzyQuery(self._java.Term(SAID, term), 1 if len(term) < 6 else 2)
+            fuzzy = self._java.FuzzyQuery(self._java.Term(SAID, term), 1 if len(term) < 6 else 2, 1)
             return _TERM.findall(fuzzy.rewrite(self._searcher).toString())
 
     def stored(self, doc_ids: Sequence[str]) -> list[Stored]:

@@ -41,14 +41,14 @@ class Lexicon:
 
     def __init__(self, terms: Callable[[str], Sequence[str]], own: Path | None = None) -> None:
         self._terms = terms
-        self._layers = [_read(_FOLDER / "names.toml")]
+        layers = [_read(_FOLDER / "names.toml")]
         if own is not None and own.exists():
-            self._layers.append(_read(own))
-        self._own = {
-            self._key(word): alternatives
-            for layer in self._layers
-            for word, alternatives in layer.items()
-        }
+            layers.append(_read(own))
+        self._own: dict[str, list[Alternative]] = {}
+        for layer in reversed(layers):  # one's own words first
+            for word, alternatives in layer.items():
+                if key := self._key(word):
+                    self._own.setdefault(key, []).extend(alternatives)
 
     def _key(self, text: str) -> str:
         return " ".join(self._terms(text))
@@ -56,10 +56,19 @@ class Lexicon:
     def alternatives(self, text: str) -> list[Alternative]:
         """What else `text` may be called, the likeliest first; one's own words before others."""
         key = self._key(text)
-        found = {row.text: row for row in self._own.get(key, ())}
+        found: dict[str, Alternative] = {}
+        for row in self._own.get(key, ()):
+            found.setdefault(row.text, row)
         for row in [*found.values()]:  # a tv monitor is called what a tv is called
             if row.relation == "synonym":
-                found.update({other.text: other for other in _look_up(self._key(row.text))})
+                others = _look_up(self._key(row.text))
+                found.update(
+                    {
+                        other.text: other
+                        for other in others
+                        if other.text not in found or other.relation != "broader"
+                    }
+                )
         for row in _look_up(key):
             found.setdefault(row.text, row)
         return list(found.values())
@@ -70,17 +79,24 @@ def _read(file: Path) -> dict[str, list[Alternative]]:
         stored = tomllib.loads(file.read_text("utf-8"))
         rows: dict[str, list[Alternative]] = {}
         for word, others in stored.get("same", {}).items():
-            group = [word, *others]
+            group = [word, *_words(others)]
             for one in group:
                 same = [Alternative(other, "synonym", 1.0) for other in group if other != one]
                 rows.setdefault(one, []).extend(same)
         for word, others in stored.get("kinds", {}).items():
-            rows.setdefault(word, []).extend(Alternative(other, "kind", 1.0) for other in others)
+            kinds = [Alternative(other, "kind", 1.0) for other in _words(others)]
+            rows.setdefault(word, []).extend(kinds)
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise LexsearchError(
             f'{file} is not a lexicon ({error}); it looks like: [same]\\ncouch = ["sofa"]'
         ) from error
     return rows
+
+
+def _words(listed: object) -> list[str]:
+    if not isinstance(listed, list) or not all(isinstance(word, str) for word in listed):
+        raise ValueError(f"{listed!r} is not a list of words")
+    return listed
 
 
 def _look_up(key: str) -> list[Alternative]:
