@@ -33,6 +33,8 @@ _LEAST_FEEDBACK = 3  # of them must share a word
 _RELATED, _RELATED_WORDS = 0.3, 30
 _LIKE_WORDS, _LIKE, _UNLIKE = 20, 0.3, 0.5  # share of its words that another picture must have
 _LONGEST_WORD = 40  # letters; longer ones are not looked for among words written alike
+_MOST_ALIKE = 3  # words written like one that nobody says
+_NUMBERS = frozenset("two three four five six seven eight nine ten many several few".split())
 _NEAREST, _MOST_NEAREST = 5, 20  # words that are shown, words that they may be near to
 
 
@@ -291,13 +293,22 @@ class Searcher:
         if keyword.field:
             return ()
         said = words_of(keyword.text)[:_MOST_NEAREST]
+        stems = self._engine.stems(said)
+        counts = self._engine.frequencies({stems[word] for word in said} - {""})
         near = [other.text for other in self._lexicon.alternatives(keyword.text)]
-        for word in said:
-            if 2 < len(word) < _LONGEST_WORD:
-                near += self._engine.similar(word)
+        phrases = []
+        for place, word in enumerate(said):
+            if stems[word] and not counts[stems[word]] and 2 < len(word) < _LONGEST_WORD:
+                alike = self._engine.similar(stems[word])[:_MOST_ALIKE]
+                near += alike
+                phrases += [" ".join([*said[:place], one, *said[place + 1 :]]) for one in alike]
+        found = []
         if len(said) > 1:
             near += said
-        return self._counted(near)[:_NEAREST]
+            for phrase in phrases:
+                if count := self._engine.count(Wanted((Concept((Way(phrase),)),))):
+                    found.append(Suggestion(phrase, count))
+        return (*found, *self._counted(near))[:_NEAREST]
 
     def _counted(self, words: Iterable[str]) -> tuple[Suggestion, ...]:
         """Those of the words that captions have, with how many pictures, each term once."""
