@@ -34,7 +34,9 @@ _RELATED, _RELATED_WORDS = 0.3, 30
 _LIKE_WORDS, _LIKE, _UNLIKE = 20, 0.3, 0.5  # share of its words that another picture must have
 _LONGEST_WORD = 40  # letters; longer ones are not looked for among words written alike
 _MOST_ALIKE = 3  # words written like one that nobody says
-_NUMBERS = frozenset("two three four five six seven eight nine ten many several few".split())
+_NUMBERS = frozenset(
+    ("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "many")
+)
 _NEAREST, _MOST_NEAREST = 5, 20  # words that are shown, words that they may be near to
 
 

@@ -183,8 +183,10 @@ class LuceneEngine(Engine):
 
     def _best(self, searcher: Any, query: Any, k: int) -> Ranked:
         limit = min(k, self._reader.numDocs())
-        if query is None or limit <= 0:
+        if query is None:
             return Ranked([], 0)
+        if limit <= 0:
+            return Ranked([], int(searcher.count(query)))
         found = _search(searcher, query, limit)
         scored = []
         for place, score, digits in _FOUND.findall(_as_text(found, limit)):
