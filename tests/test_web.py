@@ -226,6 +226,14 @@ def test_captions_are_listed_by_crop(server: Server) -> None:
     assert left["text"].startswith("green left half")
 
 
+def test_a_picture_says_why_it_matches_a_query(server: Server) -> None:
+    doc_id = id_of(server, "green")
+    known = server.get("/api/picture", id=doc_id, q="green, red").json()
+    assert [one["keyword"] for one in known["hit"]["evidence"]] == ["green"]
+    assert known["hit"]["missing"] == ["red"]
+    assert server.get("/api/picture", id=doc_id, q="red").json()["hit"] is None
+
+
 # Correcting captions
 
 

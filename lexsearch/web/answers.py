@@ -105,6 +105,7 @@ class Picture(BaseModel):
     has_picture: bool
     width: int | None
     height: int | None
+    hit: Hit | None = Field(description="why it matches the query, unranked; null if it does not")
     captions: list[Caption]
 
 

@@ -111,9 +111,11 @@ def make_api(index: Index, thumbnails: Thumbnails, *, read_only: bool) -> FastAP
         return Json(await searching.run(asking.refine, index, q, change))
 
     @api.get("/api/picture", response_model=answers.Picture, responses=_problems(404, 422))
-    async def picture(doc_id: Id) -> Response:
-        """All that is known of one picture: its places, and its captions by crop."""
-        return Json(await searching.run(asking.picture, index, doc_id))
+    async def picture(doc_id: Id, q: Text = "") -> Response:
+        """All that is known of one picture: its places, its captions by crop, and why it matches
+        a query.
+        """
+        return Json(await searching.run(asking.picture, index, doc_id, q))
 
     @api.get(
         "/api/image",

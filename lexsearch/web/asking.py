@@ -150,9 +150,11 @@ def _counts(words: Iterable[Suggestion]) -> list[Object]:
     return [{"word": each.word, "count": each.count} for each in words]
 
 
-def picture(index: Index, doc_id: str) -> Object:
-    """All that is known of a picture; see `answers.Picture`."""
+def picture(index: Index, doc_id: str, query: str = "") -> Object:
+    """All that is known of a picture, and why it matches a query; see `answers.Picture`."""
     known = _known(index, doc_id)
+    asked = _safe(index, query)
+    hit = index.explain(asked, doc_id) if asked.keywords else None
     names = index.relative_paths([doc_id])[doc_id]
     sized = next((row for row in known.captions if row.width and row.height), None)
     return {
@@ -162,6 +164,7 @@ def picture(index: Index, doc_id: str) -> Object:
         "has_picture": bool(known.paths),
         "width": sized and sized.width,
         "height": sized and sized.height,
+        "hit": _hit(hit, names) if hit else None,
         "captions": [
             {
                 "crop": row.crop,

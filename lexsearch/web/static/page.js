@@ -77,7 +77,7 @@ async function render() {
   if (current().query !== query) return;
   if (picture) {
     const number = grid.numberOf(picture);
-    viewer.show(picture, grid.hits[number], { first: number <= 0, last: number < 0 || number >= grid.total - 1 });
+    viewer.show(picture, grid.hits[number], query, { first: number <= 0, last: number < 0 || number >= grid.total - 1 });
   } else if (viewer.isOpen()) {
     viewer.hide();
     grid.focus(Math.max(0, grid.numberOf(last)));

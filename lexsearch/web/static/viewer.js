@@ -34,7 +34,8 @@ export function prepare(doings) {
   large.onerror = () => { told.textContent = "The file is no longer there, or damaged."; };
 }
 
-export async function show(docId, found, ends) {
+// found: the hit of the search, if it is at hand; query: to learn why the picture matches.
+export async function show(docId, found, query, ends) {
   hit = found ?? { doc_id: docId, name: docId, words: [], evidence: [], missing: [] };
   const again = picture?.doc_id === docId;
   if (!again) {
@@ -50,13 +51,14 @@ export async function show(docId, found, ends) {
   panel.focus({ preventScroll: true });
   let known;
   try {
-    known = await ask("picture", { id: docId });
+    known = await ask("picture", { id: docId, q: query });
   } catch (error) {
     if (hit?.doc_id === docId) panel.replaceChildren(heading(), el("p", { class: "sorry" }, error.message));
     return;
   }
   if (hit?.doc_id !== docId || !dialog.open) return; // another was opened meanwhile
   picture = known;
+  if (!found && known.hit) hit = known.hit;
   if (!again && picture.has_picture) {
     large.alt = wholeText() || picture.name;
     large.src = imageAddress(docId, side());
