@@ -317,3 +317,142 @@ def test_progress_is_told_even_where_nothing_is_done_for_long(
         "captioning: 0 of 40, 0.0 a second",
         "captioning: 20 of 40, 0.2 a second, 120 s left",
     ]
+
+
+# Keywords, rounds and boxes
+
+
+@pytest.fixture(scope="module")
+def rooms(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a picture, and an index with captions of its crops and of two more."""
+    folder = tmp_path_factory.mktemp("rooms")
+    place = picture(folder / "room.png", "white", (400, 300))
+    size = {"path": str(place), "width": 400, "height": 300, "doc_id": "room"}
+    rows = [
+        {"crop": "whole", "text": "a dog and a sofa", **size},
+        {"crop": "left half", "text": "a dog", **size},
+        {"crop": "top left quarter", "text": "a puppy", **size},
+        {"crop": "bottom right quarter", "text": "a couch", **size},
+        {"doc_id": "kennel", "text": "a dog with a ball"},
+        {"doc_id": "shop", "text": "couches and a cup"},
+    ]
+    with lexsearch.open(folder / "indexes" / "default") as index:
+        assert not index.import_captions(map(json.dumps, rows)).failed
+    return folder
+
+
+@pytest.fixture
+def ask(rooms: Path, environment: dict[str, str]) -> Run:
+    def run(*arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "lexsearch.cli", *map(str, arguments)]
+        settings = {"cwd": rooms, "env": environment, "text": True, "capture_output": True}
+        return subprocess.run(command, **{**settings, **options})
+
+    return run
+
+
+def test_explain_says_which_crops_said_what_and_where(ask: Run) -> None:
+    ended = ask("query", "dog, couch", "--explain")
+    assert ended.returncode == 0
+    room, kennel = ended.stdout.split("\n  2  ")
+    kennel = kennel.split("\n  3  ")[0]
+    assert re.search(r"dog \(\d+%\): dog, puppy\n +said of whole, left half, top left", room)
+    assert "most likely at x 0-200, y 0-150" in room
+    assert "no couch" not in room
+    assert "no couch" in kennel or "no dog" in kennel
+    assert "most likely" not in kennel
+
+
+def test_the_shape_of_evidence_as_json(ask: Run) -> None:
+    first, second, third = map(json.loads, ask("query", "dog, couch", "--json").stdout.splitlines())
+    assert (first["doc_id"], first["missing"]) == ("room", [])
+    dog, couch = first["evidence"]
+    assert list(dog) == ["keyword", "words", "crops", "share", "box"]
+    assert (dog["keyword"], dog["words"]) == ("dog", ["dog", "puppy"])
+    assert dog["crops"] == ["whole", "left half", "top left quarter"]
+    assert dog["box"] == [0, 0, 200, 150]
+    assert dog["share"] + couch["share"] == pytest.approx(1, abs=1e-3)
+    assert {second["doc_id"]: second["missing"], third["doc_id"]: third["missing"]} == {
+        "kennel": ["couch"],
+        "shop": ["dog"],
+    }
+    assert second["evidence"][0]["box"] is None
+
+
+def test_all_and_any(ask: Run) -> None:
+    assert ask("query", "dog, couch", "--all", "--json").stdout.count("\n") == 1
+    ended = ask("query", "ball, cup", "--all")
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert "without --all, 2 have some of it" in ended.stderr
+    best, widest = (ask("query", "ball", "--json", *how).stdout for how in ([], ["--any"]))
+    assert best.count("\n") == 1
+    assert best in widest
+
+
+def test_a_keyword_that_nobody_has_is_named_with_the_nearest(ask: Run) -> None:
+    ended = ask("query", "kup")
+    assert ended.returncode == 1
+    assert "no picture has 'kup'; did you mean cup (1)?" in ended.stderr
+
+
+def test_a_search_in_rounds(ask: Run) -> None:
+    typed = "+couch\nundo\nundo\ndrop spoon\nlike 9\nlike 0\nlike:nowhere\nunlike 1\nquit\n"
+    ended = ask("query", "dog", "-i", input=typed)
+    assert ended.returncode == 0, ended.stderr
+    said = ended.stderr
+    rounds = re.findall(r"round (\d+): (.*?): .*?(\d+) have it all", said)
+    assert [(number, total) for number, _, total in rounds] == [
+        ("1", "2"),
+        ("2", "1"),
+        ("1", "2"),
+        ("2", "1"),
+    ]
+    assert [query for _, query, _ in rounds[:3]] == ["dog", "dog, +couch", "dog"]
+    assert "2 > 1 have it all" in said
+    for reason in ("no round to take back", "'spoon'", "no hit 9", "no hit 0", "nowhere is not"):
+        assert reason in said
+    assert "Traceback" not in said
+
+
+def test_rounds_end_with_the_input(ask: Run) -> None:
+    assert ask("query", "dog", "-i", input="cup").returncode == 0
+    assert ask("query", "dog", "-i", input="").returncode == 0
+
+
+def test_show_draws_a_box_for_each_keyword(ask: Run, rooms: Path) -> None:
+    ended = ask("show", "room", "--query", "dog, couch, unicorn", "--output", "drawn.png")
+    assert ended.returncode == 0, ended.stderr
+    assert "no unicorn" in ended.stdout
+    with Image.open(rooms / "drawn.png") as image:
+        assert image.size == (400, 300)
+        colours = {
+            image.getpixel((x, y))
+            for x, y in [(100, 149), (100, 148), (300, 299), (300, 298), (300, 297), (300, 296)]
+        }
+    assert len(colours - {(255, 255, 255)}) >= 2
+    ended = ask("show", "room", "--query", "dog", "--json", "--output", "one.jpg")
+    assert json.loads(ended.stdout)["evidence"][0]["box"] == [0, 0, 200, 150]
+    assert (rooms / "one.jpg").exists()
+
+
+def test_show_says_when_the_picture_has_none_of_it(ask: Run, rooms: Path) -> None:
+    ended = ask("show", "room", "--query", "unicorn", "--output", "none.png")
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert "unicorn" in ended.stderr
+    assert not (rooms / "none.png").exists()
+    ended = ask("show", "kennel", "--query", "dog", "--output", "none.png")
+    assert ended.returncode == 0
+    assert "kennel" in ended.stderr
+    assert not (rooms / "none.png").exists()
+
+
+@pytest.mark.parametrize("output", ["noextension", "what.xyz", "no/such/folder/a.png", "."])
+def test_a_picture_that_cannot_be_written_is_one_line(ask: Run, output: str) -> None:
+    for command in (
+        ["show", "room", "--query", "dog", "--output", output],
+        ["query", "dog", "--sheet", output],
+    ):
+        ended = ask(*command)
+        assert ended.returncode not in (0, 1)
+        assert "Traceback" not in ended.stderr
+        assert output in ended.stderr

@@ -22,8 +22,11 @@ from lexsearch.cli.terminal import (
     printable,
     say,
 )
+from lexsearch.errors import StorageError
 
 if TYPE_CHECKING:
+    from PIL import Image
+
     from lexsearch.index import Index, Known
     from lexsearch.records import Hit, Results
     from lexsearch.search import Match
@@ -119,8 +122,9 @@ def query(
         if sheet and results:
             from lexsearch.pictures import contact_sheet
 
-            contact_sheet([(hit.path, _caption(hit)) for hit in results if hit.path]).save(sheet)
-            say(f"wrote {sheet}")
+            pictures = [(hit.path, _caption(hit)) for hit in results if hit.path]
+            if pictures:
+                _save(contact_sheet(pictures), sheet)
         if open_hits:
             _open_hits(results)
         if not (as_json or paths or null):
@@ -179,8 +183,17 @@ def _show_where(known: Known, hit: Hit | None, text: str, output: str, as_json: 
         from lexsearch.pictures import draw_boxes
 
         boxes = [(one.keyword, one.box) for one in hit.evidence if one.box]
-        draw_boxes(hit.path, boxes).save(output)
-        say(f"wrote {output}")
+        _save(draw_boxes(hit.path, boxes), output)
+    else:
+        say(f"there is no picture of {hit.path or hit.doc_id} to draw on")
+
+
+def _save(picture: Image.Image, file: str) -> None:
+    try:
+        picture.save(file)
+    except (OSError, ValueError) as error:  # ValueError: no format has this ending
+        raise StorageError(f"{file} could not be written: {error}") from error
+    say(f"wrote {file}")
 
 
 def _print_run(index: Index, topics: Iterable[str], k: int, mode: str, match: Match) -> None:

@@ -61,14 +61,9 @@ class Lexicon:
             found.setdefault(row.text, row)
         for row in [*found.values()]:  # a tv monitor is called what a tv is called
             if row.relation == "synonym":
-                others = _look_up(self._key(row.text))
-                found.update(
-                    {
-                        other.text: other
-                        for other in others
-                        if other.text not in found or other.relation != "broader"
-                    }
-                )
+                for other in _look_up(self._key(row.text)):
+                    if self._key(other.text) != key:
+                        found.setdefault(other.text, other)
         for row in _look_up(key):
             found.setdefault(row.text, row)
         return list(found.values())
