@@ -26,7 +26,7 @@ from click.testing import CliRunner
 from lexsearch.cli import cli
 
 ROOT = Path(__file__).parent.parent
-PAGES = ["README.md", "docs/using.md", "docs/evaluating.md"]
+PAGES = ["README.md", "docs/using.md", "docs/searching.md", "docs/evaluating.md"]
 PHOTOS = {
     "cat.png": ("skimage", "chelsea.png"),
     "coffee.png": ("skimage", "coffee.png"),
