@@ -16,7 +16,7 @@ from lexsearch.engines import Concept, Engine, Stored, Way
 from lexsearch.records import Box, Evidence, Keyword, Passage
 from lexsearch.regions import agreed, locate
 
-_APART = 4  # words that may stand between those of a phrase
+_APART = 1  # word that may stand between those of a phrase
 _SATURATION = 2.0
 _MOST_KNOWN = 10_000  # concepts whose signs are remembered
 _SEEN = ("caption", "text")  # fields whose words are about a crop
@@ -246,11 +246,16 @@ def _find(said: Sequence[str], phrase: _Phrase) -> Iterator[tuple[int, int]]:
                 found = True
     if found or not phrase.apart:
         return
+    telling = [want for want in wanted if want]
     for start, word in enumerate(said):
-        window = said[start : start + len(phrase.telling) + phrase.apart]
-        if word in phrase.telling and phrase.telling.issubset(window):
-            yield start, start + 1 + max(window.index(want) for want in phrase.telling)
-            return
+        if word == telling[0]:
+            window = said[start : start + len(wanted) + phrase.apart]
+            end = 0
+            for want in telling:
+                end = window.index(want, end) + 1 if want in window[end:] else len(said) + 1
+            if end <= len(window):
+                yield start, start + end
+                return
 
 
 def _place(document: Stored, crops: dict[str, float]) -> Box | None:

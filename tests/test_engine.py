@@ -109,7 +109,7 @@ def test_words_of_a_phrase_stand_side_by_side_or_near(engine: Engine) -> None:
     hold(
         engine,
         side="a traffic light",
-        near="light of the traffic",
+        near="a traffic control light",
         far="light, in heavy rain, on a long road with traffic",
     )
     exact = Wanted((Concept((Way("traffic light"),)),))

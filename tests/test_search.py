@@ -84,6 +84,7 @@ APART = [
     ('"dog"', "a white puppy"),
     ("cat", "an animal in the dark"),
     ("禁煙", "立入禁止"),
+    ("traffic light", "a light in heavy traffic"),
     ('"traffic light"', "a light in heavy traffic"),
 ]
 

@@ -106,6 +106,8 @@ def query(
         if topics or trec:
             _print_run(index, topics or [f"1\t{asked}"], k, mode, match or "any")
             return
+        if interactive and (as_json or paths or null or sheet or match or mode == "paper"):
+            raise click.UsageError("-i goes with -k, --explain and --thumbnails alone")
         if interactive:
             from lexsearch.cli.rounds import go_on
 

@@ -46,7 +46,7 @@ class Way(NamedTuple):
     text: a word, or a phrase whose words stand side by side.
     field: "caption", "text", "name", "about" or "date" (the beginning of one).
     weight: from 0 to 1, against the concept's own words in a caption.
-    apart: words of a phrase may stand a little apart, in any order, at a lower score.
+    apart: another word may stand between those of a phrase, at a lower score.
     """
 
     text: str

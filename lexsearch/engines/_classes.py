@@ -203,7 +203,7 @@ _DECLARATIONS: dict[str, tuple[list[str], dict[str, str], dict[str, str]]] = {
     "L/search/ConstantScoreQuery": ([f"({_QUERY})V"], {}, {}),
     "L/search/MatchAllDocsQuery": (["()V"], {}, {}),
     "L/search/FuzzyQuery": (
-        ["(LL/index/Term;II)V"],
+        ["(LL/index/Term;I)V"],
         {"rewrite": f"(LL/search/IndexSearcher;){_QUERY}"},
         {},
     ),

@@ -18,7 +18,7 @@ from lexsearch.engines._blocks import ANALYZERS, CONTENTS, SAID
 
 K1, B = 2.0, 0.4
 _AGREEMENT = 0.5  # of one caption: as if k1 were twice as much, so that many count more
-_APART = 4  # steps that words of a phrase may stand from their places, all together
+_APART = 1  # word between the words of a phrase: traffic control light, but no light in traffic
 _NEIGHBOURS = 0.1  # weight of two words of a sentence found side by side
 _MEANING = 0.3  # weight of a sentence's words by their meaning, beside BM25 over their stems
 _MOST_WORDS = 64  # of a sentence that are looked at in pairs and by meaning

@@ -234,7 +234,7 @@ class LuceneEngine(Engine):
     def similar(self, term: str) -> list[str]:
         with _java_errors(self._folder):
             self._refresh()
-            fuzzy = self._java.FuzzyQuery(self._java.Term(SAID, term), 1 if len(term) < 6 else 2, 1)
+            fuzzy = self._java.FuzzyQuery(self._java.Term(SAID, term), 1 if len(term) < 6 else 2)
             return _TERM.findall(fuzzy.rewrite(self._searcher).toString())
 
     def stored(self, doc_ids: Sequence[str]) -> list[Stored]:
