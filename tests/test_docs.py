@@ -53,6 +53,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+PROGRESS = re.compile(r"\r|, \d+\.\d a second(,|$)")  # told where something takes long
+
+
 def run(command: list[str], folder: Path) -> str:
     """What a command prints, without progress bars."""
     changed = {
@@ -72,7 +75,7 @@ def run(command: list[str], folder: Path) -> str:
         check=False,
     )
     lines = done.stderr.decode().split("\n")
-    errors = "".join(f"{line}\n" for line in lines if line and "\r" not in line)
+    errors = "".join(f"{line}\n" for line in lines if line and not PROGRESS.search(line))
     printed = errors + done.stdout.decode()
     return printed.replace(os.path.realpath(folder), HOME).replace(str(folder), HOME)
 
@@ -90,7 +93,7 @@ def masked(text: str) -> str:
     """Without what may differ from one run or machine to the next."""
     text = re.sub(r"\b[0-9a-f]{12,32}\b", "HASH", text)
     text = re.sub(r"\d{4}-\d\d-\d\d[T ][\d:.+Z]+", "TIME", text)
-    text = re.sub(r"\d+\.\d+", "NUMBER", text)
+    text = re.sub(r"\d+\.\d+|[\d,]+ kB", "NUMBER", text)
     return re.sub(r"[ \t]+", " ", text).strip()
 
 

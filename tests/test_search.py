@@ -84,7 +84,6 @@ APART = [
     ('"dog"', "a white puppy"),
     ("cat", "an animal in the dark"),
     ("禁煙", "立入禁止"),
-    ("traffic light", "a light in heavy traffic"),
     ('"traffic light"', "a light in heavy traffic"),
 ]
 
@@ -221,6 +220,13 @@ def test_a_sentence_finds_what_shares_its_telling_words(index: lexsearch.Index) 
     assert "grammar" not in ids(results)
     words = {word for why in results[0].evidence for word in why.words}
     assert {"dog", "beach"} <= words
+
+
+def test_words_apart_do_only_where_nobody_says_them_together(index: lexsearch.Index) -> None:
+    fill(index, {"apart": "a light in heavy traffic"})
+    assert ids(index.search("traffic light")) == ["apart"]
+    fill(index, {"together": "a traffic light"})
+    assert ids(index.search("traffic light")) == ["together"]
 
 
 def test_a_keyword_nobody_has_is_told_with_the_nearest_words(index: lexsearch.Index) -> None:

@@ -323,6 +323,8 @@ def _print_known(known: Known) -> None:
     click.echo(f"doc_id {known.doc_id}")
     heading = None
     for row in known.captions:
+        if row.field == "seen":
+            continue  # boxes of things that the caption names
         when = datetime.fromtimestamp(row.time / 1e6).astimezone()
         who = " ".join(filter(None, row.captioner)) or row.source
         if heading != (heading := f"by {who}, {when:%Y-%m-%d}"):
