@@ -4,7 +4,7 @@ In the pages: a `console` block holds commands after "$ " and what they print; a
 is a program, and a `text` block right after it is what it prints; a block after a line
 `<!-- file: NAME -->` is a file that later examples read. Other blocks are only read by people.
 All run one after another in one folder, where photos/ has three pictures. Numbers with a
-decimal point, times and hashes may differ.
+decimal point, sizes, times and hashes may differ.
 
 After a change that is meant, write the pages anew:  LEXSEARCH_WRITE_DOCS=1 bin/test -k docs
 """
@@ -91,6 +91,8 @@ def masked(text: str) -> str:
     text = re.sub(r"\b[0-9a-f]{12,32}\b", "HASH", text)
     text = re.sub(r"\d{4}-\d\d-\d\d[T ][\d:.+Z]+", "TIME", text)
     text = re.sub(r"\d+\.\d+", "NUMBER", text)
+    text = re.sub(r"\d+ kB", "SIZE", text)
+    text = re.sub(r"^.* a second, .* left\n", "", text, flags=re.M)  # a slow machine's progress
     return re.sub(r"[ \t]+", " ", text).strip()
 
 
