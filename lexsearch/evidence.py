@@ -119,6 +119,7 @@ class Reader:
                 matched = [part for part in parts if part.strength]
                 if len(matched) < concept.least:
                     missing.append(str(keyword))
+                    matched = []
                 elif not concept.sentence:
                     matched = [_joined(str(keyword), matched)]
                 found += matched

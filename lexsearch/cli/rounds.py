@@ -39,6 +39,7 @@ def go_on(session: Session, k: int, show: Callable[[Results], None]) -> None:
                     ">", prompt_suffix=" ", default="", show_default=False, err=True
                 )
             except click.Abort:
+                say("")
                 return
             if typed.strip() in ("quit", "exit", "q"):
                 return

@@ -64,7 +64,7 @@ class Block:
         java = _classes.load()
         counted = java.FieldType()
         counted.setIndexOptions(java.IndexOptions.DOCS_AND_FREQS)
-        counted.setOmitNorms(True)  # as b = 0: a picture with more to see is no worse a picture
+        counted.setOmitNorms(True)  # a picture with more to see is no worse a picture
         fields = {
             ID: java.StringField(ID, "", java.Store.YES),
             "ids": java.BinaryDocValuesField(ID, java.BytesRef("")),
