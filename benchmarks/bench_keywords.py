@@ -12,38 +12,35 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import random
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from common import LEXSEARCH, data_folder, seconds, table
+
 import lexsearch
 
-REPOSITORY = Path(__file__).resolve().parent.parent
-LEXSEARCH = Path(sys.executable).with_name("lexsearch")
 _VIEWS, _WARM, _COLD, _NOUNS = 18, 200, 9, 300
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    shared = os.environ.get("LEXSEARCH_SHARED_DATA") or REPOSITORY.parent / "shared" / "data"
-    parser.add_argument("--data", type=Path, default=shared, help="folder of the sets")
+    parser.add_argument("--data", help="folder of the sets")
     parser.add_argument("--documents", type=int, default=100_000)
     parser.add_argument("--keep", type=Path, help="where to make the index, or find it again")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         place = (options.keep or Path(scratch)) / f"keywords-{options.documents}"
-        captions = read_captions(Path(options.data))
+        data = data_folder(options.data)
+        captions = read_captions(data)
         with lexsearch.open(place) as index:
             if not index.status().searchable:
                 index.import_captions(documents(captions, options.documents))
         print(f"{options.documents:,} documents of {_VIEWS} captions; medians in ms")
-        measure(place, vocabulary(Path(options.data), place))
+        measure(place, vocabulary(data, place))
 
 
 def read_captions(data: Path) -> list[str]:
@@ -77,15 +74,18 @@ def measure(place: Path, words: list[str]) -> None:
             ("best, k = 10, with evidence", lambda text: index.search(text, 10)),
             ("best, k = 100, with evidence", lambda text: index.search(text, 100)),
         ]
-        print("| warm                          | 1 keyword | 3 keywords |")
-        print("| ----------------------------- | --------- | ---------- |")
-        for name, search in rows:
-            print(f"| {name:29} | {p50(search, words, 1):9.1f} | {p50(search, words, 3):10.1f} |")
-    print("\n| cold command                  | 1 keyword | 3 keywords |")
-    print("| ----------------------------- | --------- | ---------- |")
-    for mode in ("paper", "best"):
-        cold = [cold_p50(place, mode, words, count) for count in (1, 3)]
-        print(f"| {mode:29} | {cold[0]:9.0f} | {cold[1]:10.0f} |")
+        table(
+            ("warm", "1 keyword", "3 keywords"),
+            [(name, *(f"{p50(search, words, n):.1f}" for n in (1, 3))) for name, search in rows],
+        )
+    print()
+    table(
+        ("cold command", "1 keyword", "3 keywords"),
+        [
+            (mode, *(f"{cold_p50(place, mode, words, n):.0f}" for n in (1, 3)))
+            for mode in ("paper", "best")
+        ],
+    )
 
 
 def queries(words: list[str], count: int, number: int) -> list[str]:
@@ -103,13 +103,10 @@ def p50(search: Callable[[str], object], words: list[str], count: int) -> float:
 
 
 def cold_p50(place: Path, mode: str, words: list[str], count: int) -> float:
-    times = []
-    for text in queries(words, count, _COLD):
-        command = [LEXSEARCH, "query", "--index", place, "--mode", mode, text]
-        start = time.perf_counter()
-        subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        times.append(time.perf_counter() - start)
-    return 1000 * statistics.median(times)
+    command = [LEXSEARCH, "query", "--index", place, "--mode", mode]
+    return 1000 * statistics.median(
+        seconds([*command, text]) for text in queries(words, count, _COLD)
+    )
 
 
 if __name__ == "__main__":

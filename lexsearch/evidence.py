@@ -6,19 +6,18 @@ Computed from the stored captions, for the hits that are shown.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from lexsearch.crops import boxes
 from lexsearch.documents import words_of
-from lexsearch.engines import Concept, Engine, Stored, Way
+from lexsearch.engines import APART, Concept, Engine, Stored, Way
+from lexsearch.memo import Memo
 from lexsearch.records import Box, Evidence, Keyword, Passage
 from lexsearch.regions import agreed, locate
 
-_APART = 1  # word that may stand between those of a phrase
 _SATURATION = 2.0
-_MOST_KNOWN = 10_000  # concepts whose signs are remembered
 _SEEN = ("caption", "text")  # fields whose words are about a crop
 
 
@@ -80,7 +79,7 @@ class Reader:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._known: dict[tuple[Way, ...], _Signs] = {}
+        self._signs = Memo(self._sort)
 
     def said(self, document: Stored) -> dict[str, Counter[str]]:
         """For each term of the captions, its words, each counted once a caption."""
@@ -153,7 +152,7 @@ class Reader:
     ) -> _Matched:
         """What the passages say of a keyword; `said`: all words and stems in them."""
         matched = _Matched(keyword)
-        signs = self._signs(ways)
+        signs = self._signs[ways]
         phrases = [phrase for phrase in signs.phrases if phrase.telling <= said]
         for line in lines:
             field = line.passage.field
@@ -183,14 +182,7 @@ class Reader:
             phrase.field == "caption" and phrase.telling == set(stems) for phrase in signs.phrases
         )
 
-    def _signs(self, ways: tuple[Way, ...]) -> _Signs:
-        if ways not in self._known:
-            if len(self._known) > _MOST_KNOWN:
-                self._known.clear()
-            self._known[ways] = self._sort(ways)
-        return self._known[ways]
-
-    def _sort(self, ways: Iterable[Way]) -> _Signs:
+    def _sort(self, ways: tuple[Way, ...]) -> _Signs:
         single: dict[str, float] = {}
         phrases = []
         for way in ways:
@@ -201,7 +193,7 @@ class Reader:
                 words = words_of(way.text)
                 stems = self._engine.stems(words, way.field)
                 said = [stems[word] for word in words]
-                apart = _APART if way.apart else 0
+                apart = APART if way.apart else 0
                 telling = frozenset(word for word in said if word)
                 if telling:
                     phrases.append(_Phrase(tuple(said), way.weight, way.field, apart, telling))

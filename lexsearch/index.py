@@ -227,12 +227,12 @@ class Index:
         Raises QueryError for an empty query.
         """
         parsed = _understood(query, mode, match)
-        if not self._has_captions():
-            return Results(query=parsed)
         with self._lock:
-            self._reading()  # without a catalog nothing can be found: then it is made first
-            asked = self._resolved(parsed)
-            found = self._ask(lambda searcher: searcher.search(asked, k, mode, match, skip))
+            found = self._answer(
+                parsed, None, lambda one, asked: one.search(asked, k, mode, match, skip)
+            )
+            if found is None:
+                return Results(query=parsed)
             paths = self._paths([scored.doc_id for scored in found.documents])
         why = zip(found.documents, found.stored, found.evidence, found.missing, strict=True)
         hits = [
@@ -243,19 +243,14 @@ class Index:
 
     def suggest(self, query: str | Query, n: int = 8, k: int = 50) -> list[Suggestion]:
         """Words that split the k best pictures for a query best, with how many have them."""
-        parsed = parse(query) if isinstance(query, str) else query
-        if not self._has_captions():
-            return []
-        with self._lock:
-            asked = self._resolved(parsed)
-            return self._ask(lambda searcher: searcher.suggest(asked, n, k))
+        return self._answer(_understood(query), [], lambda one, asked: one.suggest(asked, n, k))
 
     def explain(self, query: str | Query, name: str | os.PathLike[str]) -> Hit | None:
         """Why one picture, by its path or doc_id, matches a query; None when it does not.
 
         Rank and score are 0: it is not compared with others.
         """
-        parsed = parse(query) if isinstance(query, str) else query
+        parsed = _understood(query)
         with self._lock:
             doc_id = self._find(name)
             asked = self._resolved(parsed)
@@ -267,27 +262,18 @@ class Index:
 
     def total(self, query: str | Query, match: Match = "best") -> int:
         """How many pictures match a query."""
-        parsed = _understood(query, "best", match)
-        if not self._has_captions():
-            return 0
-        with self._lock:
-            asked = self._resolved(parsed)
-            return self._ask(lambda searcher: searcher.total(asked, match))
+        parsed = _understood(query, match=match)
+        return self._answer(parsed, 0, lambda one, asked: one.total(asked, match))
 
     def words(self, query: str | Query, n: int = 50, k: int = 200) -> list[Suggestion]:
         """The commonest words of the k best pictures for a query, with how many have them."""
-        parsed = parse(query) if isinstance(query, str) else query
-        if not self._has_captions():
-            return []
-        with self._lock:
-            asked = self._resolved(parsed)
-            return self._ask(lambda searcher: searcher.words(asked, n, k))
+        return self._answer(_understood(query), [], lambda one, asked: one.words(asked, n, k))
 
     def session(self, query: str | Query) -> Session:
         """A search that goes on in rounds: keywords are added, dropped, taken back."""
         from lexsearch.sessions import Session
 
-        return Session(self, parse(query) if isinstance(query, str) else query)
+        return Session(self, _understood(query))
 
     def _resolved(self, query: Query) -> Query:
         """With the doc_id in place of a path in `like:PATH`."""
@@ -306,12 +292,16 @@ class Index:
         For many queries at great depths, as in evaluation.
         """
         parsed = _understood(query, mode, match)
+        return self._answer(parsed, [], lambda one, asked: one.rank(asked, k, mode, match))
+
+    def _answer(self, query: Query, nothing: T, question: Callable[[Searcher, Query], T]) -> T:
+        """What a question about a query gives; `nothing` where there is nothing to search."""
         if not self._has_captions():
-            return []
+            return nothing
         with self._lock:
             self._reading()  # without a catalog nothing can be found: then it is made first
-            asked = self._resolved(parsed)
-            return self._ask(lambda searcher: searcher.rank(asked, k, mode, match))
+            asked = self._resolved(query)
+            return self._ask(lambda searcher: question(searcher, asked))
 
     def documents(self) -> list[str]:
         """The doc_ids of all that can be found, in order."""
@@ -641,7 +631,7 @@ def _hit(
     return Hit(rank, score, doc_id, path, paths, words, evidence, missing, width, height)
 
 
-def _understood(query: str | Query, mode: str, match: str) -> Query:
+def _understood(query: str | Query, mode: str = "best", match: str = "best") -> Query:
     """In paper mode signs, quotes and fields are words like any other."""
     if mode not in MODES or match not in MATCHES:
         raise LexsearchError(f"mode is one of {MODES}, match one of {MATCHES}")

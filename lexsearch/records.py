@@ -163,6 +163,16 @@ class Evidence:
     share: float
     box: Box | None = None
 
+    def as_object(self) -> dict[str, object]:
+        """For JSON."""
+        return {
+            "keyword": self.keyword,
+            "words": list(self.words),
+            "crops": list(self.crops),
+            "share": round(self.share, 4),
+            "box": list(self.box) if self.box else None,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Hit:

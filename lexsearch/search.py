@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from lexsearch.documents import words_of
 from lexsearch.engines import Concept, Engine, Scored, Stored, Wanted, Way
 from lexsearch.evidence import Reader, Search
-from lexsearch.lexicon import Lexicon
+from lexsearch.lexicon import Alternative, Lexicon
+from lexsearch.memo import Memo
 from lexsearch.records import Evidence, Keyword, Query, Suggestion, Unknown
 
 Match = Literal["best", "all", "any"]
@@ -54,6 +56,28 @@ class Found(NamedTuple):
     missing: list[tuple[str, ...]]
 
 
+@dataclass
+class _Tally:
+    """What some documents say, by term.
+
+    said: how much they do, from 0 to 1. having: how many do. words: as what words, how often.
+    """
+
+    said: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    having: Counter[str] = field(default_factory=Counter)
+    words: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+
+    def add(self, term: str, words: Counter[str], weight: float) -> None:
+        count = words.total()
+        self.said[term] += weight * count / (count + 1)
+        self.having[term] += 1
+        self.words[term].update(words)
+
+    def word(self, term: str) -> str:
+        """The commonest word that became the term."""
+        return self.words[term].most_common(1)[0][0]
+
+
 class Searcher:
     """Answers queries with an engine and a lexicon."""
 
@@ -62,8 +86,8 @@ class Searcher:
         self._lexicon = lexicon
         self._reader = Reader(engine)
         self._learned_at = 0
-        self._concepts: dict[Keyword, Concept] = {}
-        self._related: dict[Concept, Concept] = {}
+        self._concepts = Memo(self._concept)
+        self._related = Memo(self._learn)
 
     def search(self, query: Query, k: int, mode: str, match: Match, skip: int = 0) -> Found:
         """The k best documents after the first `skip`, and why they are; see `Index.search`."""
@@ -153,8 +177,6 @@ class Searcher:
 
     def concept(self, keyword: Keyword) -> Concept:
         """What is looked for when somebody asks for a keyword."""
-        if keyword not in self._concepts:
-            self._concepts[keyword] = self._concept(keyword)
         return self._concepts[keyword]
 
     def _concept(self, keyword: Keyword) -> Concept:
@@ -177,11 +199,9 @@ class Searcher:
         hints = []
         if len(words) == 2:
             ways.append(Way("".join(words), _JOINED))
-        for other in self._lexicon.alternatives(text):
-            if other.relation == "broader":
-                hints.append(Way(other.text, other.weight))
-            else:
-                ways.append(Way(other.text, other.weight))
+        others = self._lexicon.alternatives(text)
+        ways += _names(others)
+        hints += [Way(row.text, row.weight) for row in others if row.relation == "broader"]
         if len(words) > 1:
             hints.append(Way(words[-1], _HEAD))
             hints += [Way(word, _PART) for word in words[:-1]]
@@ -206,11 +226,8 @@ class Searcher:
         """Each telling word, by all its names; a match has about half of them."""
         parts = []
         for word in self._telling(keyword.text):
-            ways = [Way(word)]
-            for other in self._lexicon.alternatives(word)[:_MOST_NAMES]:
-                if other.relation != "broader":
-                    ways.append(Way(other.text, other.weight))
-            parts.append(Concept(tuple(ways)))
+            others = self._lexicon.alternatives(word)[:_MOST_NAMES]
+            parts.append(Concept((Way(word), *_names(others))))
         least = max(1, len(parts) // 2)
         return Concept(parts=tuple(parts), least=least, sentence=keyword.text)
 
@@ -221,9 +238,9 @@ class Searcher:
         return list({stem: word for word in words if (stem := stems[word])}.values())
 
     def _excluded(self, keyword: Keyword) -> Concept:
-        concept = self.concept(keyword)
         if keyword.field == "like":
             return self._like(keyword.text, _UNLIKE)
+        concept = self.concept(keyword)
         ways = tuple(
             way._replace(apart=False)
             for way in concept.ways
@@ -241,11 +258,7 @@ class Searcher:
 
     def _with_related(self, concept: Concept) -> Concept:
         """With the words that its best pictures share, as in pseudo-relevance feedback."""
-        if concept.parts:
-            return concept
-        if concept not in self._related:
-            self._related[concept] = self._learn(concept)
-        return self._related[concept]
+        return concept if concept.parts else self._related[concept]
 
     def _learn(self, concept: Concept) -> Concept:
         best = self._engine.search(Wanted((concept,)), _FEEDBACK).best
@@ -267,25 +280,16 @@ class Searcher:
         all do (Kullback-Leibler); each term is given as its commonest word. Words that fewer than
         `least` of the documents say tell nothing.
         """
-        said: defaultdict[str, float] = defaultdict(float)
-        having: Counter[str] = Counter()
-        forms: dict[str, Counter[str]] = {}
-        whole = sum(weights) or 1.0
-        for document, weight in zip(stored, weights, strict=True):
-            for term, said_as in self._reader.said(document).items():
-                count = said_as.total()
-                said[term] += weight / whole * count / (count + 1)
-                having[term] += 1
-                forms.setdefault(term, Counter()).update(said_as)
-        terms = [term for term, count in having.items() if count >= least]
+        tally = self._tally(stored, weights)
+        terms = [term for term, count in tally.having.items() if count >= least]
         everywhere = self._engine.frequencies(terms)
         documents = self._engine.count() or 1
         values = []
         for term in terms:
-            p = said[term]
-            q = p / having[term] * len(stored) * everywhere[term] / documents
+            p = tally.said[term]
+            q = p / tally.having[term] * len(stored) * everywhere[term] / documents
             if p > q > 0:
-                values.append((forms[term].most_common(1)[0][0], p * math.log(p / q)))
+                values.append((tally.word(term), p * math.log(p / q)))
         return sorted(values, key=lambda value: (-value[1], value[0]))
 
     # Words that might help
@@ -325,12 +329,12 @@ class Searcher:
 
     def suggest(self, query: Query, n: int, k: int) -> list[Suggestion]:
         """Next keywords: words that split the k best pictures best, never one already used."""
-        stored, having, forms = self._said(query, k)
+        stored, tally = self._best_said(query, k)
         used = self._used(query)
         documents = self._engine.count() or 1
-        everywhere = self._engine.frequencies(having)
+        everywhere = self._engine.frequencies(tally.having)
         values = []
-        for term, count in having.items():
+        for term, count in tally.having.items():
             share = count / len(stored)
             if (
                 term in used
@@ -343,33 +347,33 @@ class Searcher:
                 continue
             split = -share * math.log(share) - (1 - share) * math.log(1 - share)
             lift = math.log(1 + share * documents / (everywhere[term] or 1))
-            values.append((split * lift, forms[term].most_common(1)[0][0], count))
+            values.append((split * lift, tally.word(term), count))
         values.sort(key=lambda value: (-value[0], value[1]))
         return [Suggestion(word, count) for _, word, count in values[:n]]
 
     def words(self, query: Query, n: int, k: int) -> list[Suggestion]:
         """The commonest words of the k best documents, with how many of them have each."""
-        _, having, forms = self._said(query, k)
+        _, tally = self._best_said(query, k)
         words = [
-            Suggestion(forms[term].most_common(1)[0][0], count)
-            for term, count in having.items()
+            Suggestion(tally.word(term), count)
+            for term, count in tally.having.items()
             if term.isalpha() and len(term) > 2
         ]
         return sorted(words, key=lambda each: (-each.count, each.word))[:n]
 
-    def _said(
-        self, query: Query, k: int
-    ) -> tuple[list[Stored], Counter[str], dict[str, Counter[str]]]:
-        """The k best documents; for each term how many of them have it, and as which words."""
+    def _best_said(self, query: Query, k: int) -> tuple[list[Stored], _Tally]:
+        """The k best documents, and what they say."""
         best = self.rank(query, k, "best", "best")
         stored = self._engine.stored([scored.doc_id for scored in best])
-        having: Counter[str] = Counter()
-        forms: dict[str, Counter[str]] = {}
-        for document in stored:
-            for term, said_as in self._reader.said(document).items():
-                having[term] += 1
-                forms.setdefault(term, Counter()).update(said_as)
-        return stored, having, forms
+        return stored, self._tally(stored, [1.0] * len(stored))
+
+    def _tally(self, stored: Sequence[Stored], weights: Sequence[float]) -> _Tally:
+        tally = _Tally()
+        whole = sum(weights) or 1.0
+        for document, weight in zip(stored, weights, strict=True):
+            for term, words in self._reader.said(document).items():
+                tally.add(term, words, weight / whole)
+        return tally
 
     def _used(self, query: Query) -> set[str]:
         used: set[str] = set()
@@ -380,3 +384,8 @@ class Searcher:
                     for text in [keyword.text, *(way.text for way in one.ways)]:
                         used.update(self._engine.terms(text))
         return used
+
+
+def _names(others: Iterable[Alternative]) -> Iterator[Way]:
+    """What else a thing is called, as ways to find it; broader words are none."""
+    return (Way(row.text, row.weight) for row in others if row.relation != "broader")

@@ -71,6 +71,17 @@ def run_python(environment: dict[str, str], tmp_path: Path) -> Run:
     return run
 
 
+def command_in(folder: Path, environment: dict[str, str]) -> Run:
+    """Run the real `lexsearch` command in a folder."""
+
+    def run(*arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "lexsearch.cli", *map(str, arguments)]
+        settings = {"cwd": folder, "env": environment, "text": True, "capture_output": True}
+        return subprocess.run(command, **{**settings, **options})
+
+    return run
+
+
 @dataclass
 class Server:
     """A running `lexsearch serve`."""

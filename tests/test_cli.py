@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
-from conftest import Run
+from conftest import Run, command_in
 from fakes import COLOURS, FakeCaptioner, picture
 from PIL import Image
 
@@ -38,12 +38,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def run(folder: Path, environment: dict[str, str]) -> Run:
-    def run(*arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "lexsearch.cli", *map(str, arguments)]
-        settings = {"cwd": folder, "env": environment, "text": True, "capture_output": True}
-        return subprocess.run(command, **{**settings, **options})
-
-    return run
+    return command_in(folder, environment)
 
 
 def test_a_query_prints_rank_score_path_and_the_words_that_matched(run: Run) -> None:
@@ -343,12 +338,7 @@ def rooms(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def ask(rooms: Path, environment: dict[str, str]) -> Run:
-    def run(*arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "lexsearch.cli", *map(str, arguments)]
-        settings = {"cwd": rooms, "env": environment, "text": True, "capture_output": True}
-        return subprocess.run(command, **{**settings, **options})
-
-    return run
+    return command_in(rooms, environment)
 
 
 def test_explain_says_which_crops_said_what_and_where(ask: Run) -> None:

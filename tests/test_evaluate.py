@@ -10,7 +10,7 @@ from pathlib import Path
 
 import ir_measures
 import pytest
-from conftest import Run
+from conftest import Run, command_in
 from fakes import FakeCaptioner, picture
 from PIL import Image
 from test_datasets import voc
@@ -43,12 +43,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def run(folder: Path, environment: dict[str, str]) -> Run:
-    def run(*arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "lexsearch.cli", *map(str, arguments)]
-        settings = {"cwd": folder, "env": environment, "text": True, "capture_output": True}
-        return subprocess.run(command, **{**settings, **options})
-
-    return run
+    return command_in(folder, environment)
 
 
 BY_HAND = ("--captions", "captions.jsonl", "--topics", "topics.tsv", "--qrels", "qrels.txt")

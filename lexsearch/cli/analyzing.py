@@ -13,6 +13,7 @@ import click
 from lexsearch.cli.terminal import (
     SOME_FAILED,
     examples,
+    existing,
     index_option,
     json_option,
     list_failures,
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 _png = click.option(
     "--plot", type=click.Path(dir_okay=False, path_type=Path), help="Write the figure as PNG."
 )
-_existing = click.Path(path_type=Path, exists=True)
 
 
 @click.group()
@@ -83,11 +83,9 @@ def _texts(index: Index, name: str | None) -> Iterator[str]:
         "lexsearch analyze clipscore ./val2017 --data instances_val2017.json --plot crops.png",
     )
 )
-@click.argument("place", type=_existing, metavar="FILE_OR_FOLDER")
+@click.argument("place", type=existing, metavar="FILE_OR_FOLDER")
 @click.option("--label", "labels", multiple=True, help="A label to score; may be repeated.")
-@click.option(
-    "--data", multiple=True, type=_existing, help="A data set: each picture's own labels."
-)
+@click.option("--data", multiple=True, type=existing, help="A data set: each picture's own labels.")
 @click.option("--split", default="test", show_default=True, help="Of PASCAL VOC.")
 @click.option(
     "--model",

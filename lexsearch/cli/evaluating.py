@@ -13,8 +13,10 @@ import click
 
 from lexsearch.cli.terminal import (
     examples,
+    existing,
     index_option,
     json_option,
+    mode_option,
     progress_bar,
     quiet_option,
     say,
@@ -31,7 +33,6 @@ if TYPE_CHECKING:
 
 _TASKS = ("keyword", "multi-keyword", "caption", "feedback")
 _file = click.Path(path_type=Path)
-_existing = click.Path(path_type=Path, exists=True)
 
 
 @dataclass(frozen=True)
@@ -63,20 +64,14 @@ class _Plan:
     metavar="FILE",
     help="Search these captions (JSON Lines, - for standard input) in place of an index.",
 )
-@click.option(
-    "--mode",
-    type=click.Choice(["best", "paper"]),
-    default="best",
-    show_default=True,
-    help="How it ranks: by what keywords mean, or by BM25 as in the paper.",
-)
-@click.option("--topics", type=_existing, help="Queries: id TAB text, one a line, or TREC's <top>.")
-@click.option("--qrels", type=_existing, help="Judgements of the topics, in TREC's format.")
+@mode_option
+@click.option("--topics", type=existing, help="Queries: id TAB text, one a line, or TREC's <top>.")
+@click.option("--qrels", type=existing, help="Judgements of the topics, in TREC's format.")
 @click.option(
     "--data",
     "data",
     multiple=True,
-    type=_existing,
+    type=existing,
     help="A data set: COCO's or Karpathy's JSON, or the folder of PASCAL VOC or NUS-WIDE.",
 )
 @click.option(
@@ -95,7 +90,7 @@ class _Plan:
 @click.option("--difficult", is_flag=True, help="Count PASCAL VOC's difficult objects too.")
 @click.option(
     "--image-list",
-    type=_existing,
+    type=existing,
     help="The test images of NUS-WIDE, one a line; else 2,100 are drawn.",
 )
 @click.option(
@@ -110,7 +105,7 @@ class _Plan:
 )
 @click.option(
     "--compare",
-    type=_existing,
+    type=existing,
     metavar="FILE_OR_FOLDER",
     help="Test the difference to another run: what --trec wrote.",
 )

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import click
 
-from lexsearch.cli.terminal import say
+from lexsearch.cli.terminal import say, say_unknown
 from lexsearch.errors import LexsearchError, QueryError
 from lexsearch.records import Results
 from lexsearch.sessions import Session
@@ -24,13 +24,10 @@ def go_on(session: Session, k: int, show: Callable[[Results], None]) -> None:
     while True:
         results = session.search(k)
         show(results)
-        last = session.rounds[-1]
-        before = session.rounds[:-1]
+        *before, last = rounds = session.rounds
         narrowed = "".join(f"{one.total:,} > " for one in before[-3:])
-        say(f"round {len(session.rounds)}: {last.query}: {narrowed}{last.total:,} have it all")
-        for keyword, nearest in results.unknown:
-            known = ", ".join(f"{near.word} ({near.count:,})" for near in nearest)
-            say(f"no picture has {keyword!r}{f'; did you mean {known}?' if known else ''}")
+        say(f"round {len(rounds)}: {last.query}: {narrowed}{last.total:,} have it all")
+        say_unknown(results)
         if suggestions := session.suggest():
             say("try: " + ", ".join(f"{one.word} ({one.count})" for one in suggestions))
         while True:

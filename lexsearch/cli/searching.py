@@ -18,9 +18,11 @@ from lexsearch.cli.terminal import (
     index_option,
     json_option,
     link,
+    mode_option,
     near,
     printable,
     say,
+    say_unknown,
 )
 from lexsearch.errors import StorageError
 
@@ -55,13 +57,7 @@ _SHOWN_CROPS = 4
 )
 @click.option("--explain", is_flag=True, help="Say which crops said what, and where it is.")
 @click.option("-i", "--interactive", is_flag=True, help="Go on in rounds: add, drop, undo.")
-@click.option(
-    "--mode",
-    type=click.Choice(["best", "paper"]),
-    default="best",
-    show_default=True,
-    help="What keywords mean, or BM25 over a bag of words as in the paper.",
-)
+@mode_option
 @json_option
 @click.option("--paths", is_flag=True, help="Print only paths, one a line.")
 @click.option("-0", "--null", is_flag=True, help="Paths end in NUL, for xargs -0.")
@@ -228,16 +224,7 @@ def _hit_object(hit: Hit) -> dict[str, object]:
         "missing": list(hit.missing),
         "width": hit.width,
         "height": hit.height,
-        "evidence": [
-            {
-                "keyword": one.keyword,
-                "words": list(one.words),
-                "crops": list(one.crops),
-                "share": round(one.share, 4),
-                "box": list(one.box) if one.box else None,
-            }
-            for one in hit.evidence
-        ],
+        "evidence": [one.as_object() for one in hit.evidence],
     }
 
 
@@ -304,9 +291,7 @@ def _say_the_end(index: Index, results: Results, text: str, match: Match, k: int
     if not results and not index.status().searchable:
         say(f"the index {index.path} is empty; fill it with: lexsearch index FOLDER")
         return
-    for keyword, nearest in results.unknown:
-        known = ", ".join(f"{near.word} ({near.count:,})" for near in nearest)
-        say(f"no picture has {keyword!r}{f'; did you mean {known}?' if known else ''}")
+    say_unknown(results)
     if not results:
         say(f"nothing found for: {text}")
         if match == "all" and (some := index.total(text)):

@@ -8,13 +8,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import quote
 
 import click
 
 if TYPE_CHECKING:
-    from lexsearch.records import Progress
+    from lexsearch.records import Progress, Results
 
 NOTHING_FOUND, SOME_FAILED, NOT_DONE, STOPPED = 1, 3, 4, 130
 _SHOWN_FAILURES = 20
@@ -35,6 +36,14 @@ index_option = click.option(
     help="The index to use (environment: LEXSEARCH_INDEX).",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, one line each.")
+mode_option = click.option(
+    "--mode",
+    type=click.Choice(["best", "paper"]),
+    default="best",
+    show_default=True,
+    help="What keywords mean, or BM25 over a bag of words as in the paper.",
+)
+existing = click.Path(path_type=Path, exists=True)
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="No progress, only failures.")
 
 
@@ -131,6 +140,13 @@ def _shows_links(environment: Mapping[str, str]) -> bool:
         or any(name in environment for name in ("WT_SESSION", "KONSOLE_VERSION"))
         or (vte.isdigit() and int(vte) >= 5000)
     )
+
+
+def say_unknown(results: Results) -> None:
+    """Name the keywords that no picture has, and words near them that some have."""
+    for keyword, nearest in results.unknown:
+        known = ", ".join(f"{near.word} ({near.count:,})" for near in nearest)
+        say(f"no picture has {keyword!r}{f'; did you mean {known}?' if known else ''}")
 
 
 def say(message: str) -> None:

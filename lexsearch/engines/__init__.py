@@ -40,13 +40,17 @@ class Ranked(NamedTuple):
     total: int
 
 
+APART = 1
+"""Words that may stand between those of a phrase: a traffic control light, no light in traffic."""
+
+
 class Way(NamedTuple):
     """One way in which a document may show that it is about a concept.
 
     text: a word, or a phrase whose words stand side by side.
     field: "caption", "text", "name", "about" or "date" (the beginning of one).
     weight: from 0 to 1, against the concept's own words in a caption.
-    apart: another word may stand between those of a phrase, at a lower score.
+    apart: other words (see APART) may stand between those of a phrase, at a lower score.
     """
 
     text: str

@@ -12,13 +12,13 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from lexsearch.documents import words_of
-from lexsearch.engines import Concept, Wanted, Way, _classes
+from lexsearch.engines import APART, Concept, Wanted, Way, _classes
 from lexsearch.engines._analysis import analyze, clean, irregular_forms
 from lexsearch.engines._blocks import ANALYZERS, CONTENTS, SAID
+from lexsearch.memo import Memo
 
 K1, B = 2.0, 0.4
 _AGREEMENT = 0.5  # of one caption: as if k1 were twice as much, so that many count more
-_APART = 1  # word between the words of a phrase: traffic control light, but no light in traffic
 _NEIGHBOURS = 0.1  # weight of two words of a sentence found side by side
 _MEANING = 0.3  # weight of a sentence's words by their meaning, beside BM25 over their stems
 _MOST_WORDS = 64  # of a sentence that are looked at in pairs and by meaning
@@ -47,7 +47,7 @@ class Weigher:
         self._java = _classes.load()
         self._documents = documents
         self._frequency = frequency
-        self._known: dict[Concept, Weighed | None] = {}
+        self._weighed = Memo(self._weigh)
 
     def query(self, wanted: Wanted) -> Any:
         """One query, or None when nothing can match.
@@ -102,9 +102,7 @@ class Weigher:
 
     def weigh(self, concept: Concept) -> Weighed | None:
         """The queries for a concept; None when no document can match it."""
-        if concept not in self._known:
-            self._known[concept] = self._weigh(concept)
-        return self._known[concept]
+        return self._weighed[concept]
 
     def _weigh(self, concept: Concept) -> Weighed | None:
         if concept.parts:
@@ -164,7 +162,7 @@ class Weigher:
                 yield query, way.weight, 1.0
             else:
                 field = CONTENTS if way.field == "caption" else way.field
-                phrase, idf = self._phrase(field, way.text, _APART if way.apart else 0)
+                phrase, idf = self._phrase(field, way.text, APART if way.apart else 0)
                 if phrase is not None:
                     yield phrase, way.weight, idf
         counts = {term: count for term in single if (count := self._frequency(SAID, term))}

@@ -45,6 +45,7 @@ from lexsearch.engines._blocks import (
 )
 from lexsearch.engines._weighing import K1, B, Weigher
 from lexsearch.errors import EngineError, StorageError
+from lexsearch.memo import Memo
 from lexsearch.records import Document
 
 _LAYOUT = 4  # goes up with every change of the fields
@@ -53,6 +54,7 @@ _RAM_BUFFER_MB = 128.0
 _THREADS = min(4, os.cpu_count() or 1)  # that Java turns documents into an index on
 _MAX_CLAUSES = 65_536
 _COUNT_ALL = 2**31 - 1
+_MOST_FREQUENCIES = 200_000  # remembered
 _FEW = 100  # hits; for more it pays to keep them in Java
 _TICK = 1_000_000_000  # nanoseconds: more than it takes until a further change shows
 _FOUND = re.compile(r"doc=(\d+).*?fields=\[([^,\]]+), \[([0-9a-f ]*)\]\]")
@@ -120,7 +122,7 @@ class LuceneEngine(Engine):
         self._searcher = java.IndexSearcher(self._reader)
         self._searcher.setSimilarity(java.BM25Similarity(K1, B))
         self._state += 1
-        self._frequencies: dict[tuple[str, str], int] = {}
+        self._frequencies = Memo(self._count_in_index, _MOST_FREQUENCIES)
         self._places: dict[str, int] = {}
         self._weigher = Weigher(self._reader.getDocCount(SAID), self._frequency)
 
@@ -225,11 +227,10 @@ class LuceneEngine(Engine):
             return {term: self._frequency(SAID, term) for term in terms}
 
     def _frequency(self, field: str, term: str) -> int:
-        count = self._frequencies.get((field, term))
-        if count is None:
-            count = int(self._reader.docFreq(self._java.Term(field, term)))
-            self._frequencies[field, term] = count
-        return count
+        return self._frequencies[field, term]
+
+    def _count_in_index(self, term: tuple[str, str]) -> int:
+        return int(self._reader.docFreq(self._java.Term(*term)))
 
     def similar(self, term: str) -> list[str]:
         with _java_errors(self._folder):

@@ -85,16 +85,7 @@ def _hit(hit: Hit, names: tuple[str, ...]) -> Object:
         "name": _name(hit.doc_id, names, hit.paths),
         "has_picture": bool(hit.paths),
         "words": list(hit.words),
-        "evidence": [
-            {
-                "keyword": evidence.keyword,
-                "words": list(evidence.words),
-                "crops": list(evidence.crops),
-                "share": round(evidence.share, 4),
-                "box": _box(evidence.box),
-            }
-            for evidence in hit.evidence
-        ],
+        "evidence": [one.as_object() for one in hit.evidence],
         "missing": list(hit.missing),
         "width": hit.width,
         "height": hit.height,
