@@ -14,9 +14,10 @@ from lexsearch.crops import NAMES, boxes
 from lexsearch.records import Box, Caption, CaptionerKey, Document, Passage
 
 _EMOJI = "[\u2600-\u27bf\U0001f000-\U0001faff]"
-_IDEOGRAPH = "[\u3040-\u309f\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
-_LETTERS = rf"(?:(?!{_IDEOGRAPH})[^\W_])+"
-_WORD = re.compile(rf"{_IDEOGRAPH}|{_LETTERS}(?:['\u2019.]{_LETTERS})*|{_EMOJI}")
+_IDEOGRAPHS = "\u3040-\u309f\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+_LETTERS = rf"[^\W_{_IDEOGRAPHS}]+"
+_WORD = re.compile(rf"{_LETTERS}(?:['\u2019.]{_LETTERS})*|[{_IDEOGRAPHS}]|{_EMOJI}")
+_SPACED = {code: " " for code in range(128) if not chr(code).isalnum()}
 _BETWEEN = re.compile(r"[\W_]+|(?<=[a-z])(?=[A-Z])|(?<=[^\W\d])(?=\d)|(?<=\d)(?=[^\W\d])")
 _ORDER = {name: position for position, name in enumerate(NAMES)}
 
@@ -60,7 +61,12 @@ def words_of(text: str) -> list[str]:
     """The words of a text in lower case, emoji too, in order; of Chinese and Japanese each sign,
     as Lucene has it.
     """
-    return _WORD.findall(text.lower())
+    text = text.lower()
+    if text.isascii():
+        plain = text.replace(". ", " ").removesuffix(".")
+        if "." not in plain and "'" not in plain:  # most captions; three times as fast
+            return plain.translate(_SPACED).split()
+    return _WORD.findall(text)
 
 
 def in_effect(captions: Iterable[Caption], current: CaptionerKey | None = None) -> list[Caption]:

@@ -6,8 +6,10 @@ Computed from the stored captions, for the hits that are shown.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import chain
 from typing import NamedTuple
 
 from lexsearch.crops import boxes
@@ -30,16 +32,20 @@ class Search(NamedTuple):
 
 @dataclass
 class _Matched:
-    """What was found of one keyword, or of one word of a sentence."""
+    """What was found of one keyword, or of one word of a sentence.
+
+    words: how often each. crops: how surely each says it.
+    """
 
     keyword: str
     strength: float = 0.0
-    words: Counter[str] = field(default_factory=Counter)
+    words: dict[str, int] = field(default_factory=dict)
     crops: dict[str, float] = field(default_factory=dict)
     seen: list[Box] = field(default_factory=list)
 
-    def add(self, said: Sequence[str], passage: Passage, weight: float) -> None:
-        self.words.update(said)
+    def add(self, said: Iterable[str], passage: Passage, weight: float) -> None:
+        for word in said:
+            self.words[word] = self.words.get(word, 0) + 1
         self.strength += weight
         if passage.field in _SEEN:
             self.crops[passage.crop] = max(weight, self.crops.get(passage.crop, 0.0))
@@ -49,12 +55,71 @@ class _Matched:
         return self.strength / (self.strength + _SATURATION)
 
 
-class _Line(NamedTuple):
-    """A passage, its words, and what each is compared as ("" for a stop word)."""
+class _Line:
+    """A passage, its words, and what each is compared as, "" for a stop word."""
 
-    passage: Passage
-    words: list[str]
-    stems: list[str]
+    def __init__(self, passage: Passage) -> None:
+        self.passage = passage
+        self.words = words_of(passage.text)
+        self.distinct = frozenset(self.words)
+        self.stem_of: Mapping[str, str] = {}
+
+    @cached_property
+    def stems(self) -> list[str]:
+        return [self.stem_of[word] for word in self.words]
+
+
+class _Text:
+    """What is stored of a picture, as an engine reads it.
+
+    words, stems: of its lines in each field, each once; the words in order.
+    """
+
+    def __init__(self, document: Stored, engine: Engine, *, paper: bool = False) -> None:
+        self._document = document
+        self.lines = [_Line(passage) for passage in document.passages]
+        self.words: dict[str, dict[str, str]] = {}
+        self.stems: dict[str, Set[str]] = {}
+        for name in dict.fromkeys(passage.field for passage in document.passages):
+            lines = [line for line in self.lines if line.passage.field == name]
+            words = dict.fromkeys(chain.from_iterable(line.words for line in lines))
+            stem_of = engine.stems(words, name, paper=paper)
+            self.words[name] = dict(zip(words, map(stem_of.__getitem__, words), strict=True))
+            self.stems[name] = set(self.words[name].values())
+            for line in lines:
+                line.stem_of = stem_of
+
+    def called(self, stems: Set[str]) -> list[str]:
+        """Words of the captions that have one of the stems, in order."""
+        if stems.isdisjoint(self.stems.get("caption", ())):
+            return []
+        return [word for word, stem in self.words["caption"].items() if stem in stems]
+
+    @cached_property
+    def areas(self) -> dict[str, list[Box]]:
+        """Where the crops are that were described, by name; {} without a picture."""
+        if self._document.size is None:
+            return {}
+        width, height = self._document.size
+        known = boxes(width, height)
+        areas: dict[str, list[Box]] = {}
+        for passage in self._document.passages:
+            box = passage.box or known.get(passage.crop)
+            if box is not None and passage.field in _SEEN:
+                if passage.box:
+                    box = Box(box.left, box.top, min(box.right, width), min(box.bottom, height))
+                    if box.left >= box.right or box.top >= box.bottom:
+                        continue  # an imported one that lies outside
+                areas.setdefault(passage.crop, []).append(box)
+        return areas
+
+    def place(self, crops: Mapping[str, float]) -> Box | None:
+        """Where a thing is, told from the crops that name it, and how surely."""
+        asked = dict.fromkeys(chain.from_iterable(self.areas.values()), 0.0)
+        for crop, sure in crops.items():
+            for box in self.areas.get(crop, ()):
+                asked[box] = max(sure, asked[box])
+        return locate(asked)
 
 
 class _Phrase(NamedTuple):
@@ -83,38 +148,27 @@ class Reader:
 
     def said(self, document: Stored) -> dict[str, Counter[str]]:
         """For each term of the captions, its words, each counted once a caption."""
-        found: dict[str, Counter[str]] = {}
-        for line in self._lines(document):
+        text = _Text(document, self._engine)
+        counts: Counter[str] = Counter()
+        for line in text.lines:
             if line.passage.field == "caption":
-                for word, stem in dict(zip(line.words, line.stems, strict=True)).items():
-                    if stem:
-                        found.setdefault(stem, Counter())[word] += 1
+                counts.update(line.distinct)
+        found: dict[str, Counter[str]] = {}
+        for word, stem in text.words.get("caption", {}).items():
+            if stem:
+                found.setdefault(stem, Counter())[word] = counts[word]
         return found
-
-    def _lines(self, document: Stored, *, paper: bool = False) -> list[_Line]:
-        said = [words_of(passage.text) for passage in document.passages]
-        words: dict[str, set[str]] = {}
-        for passage, line in zip(document.passages, said, strict=True):
-            words.setdefault(passage.field, set()).update(line)
-        stems = {field: self._engine.stems(one, field, paper=paper) for field, one in words.items()}
-        return [
-            _Line(passage, line, [stems[passage.field][word] for word in line])
-            for passage, line in zip(document.passages, said, strict=True)
-        ]
 
     def evidence(
         self, document: Stored, searches: Sequence[Search]
     ) -> tuple[tuple[Evidence, ...], tuple[str, ...]]:
         """(evidence, missing keywords) of one document."""
-        lines = self._lines(document)
-        said = {word for line in lines for word in (*line.words, *line.stems)}
+        text = _Text(document, self._engine)
         found, missing = [], []
         for keyword, concept in searches:
             assert concept is not None
             if concept.parts:
-                parts = [
-                    self._match(lines, part.ways, part.ways[0].text, said) for part in concept.parts
-                ]
+                parts = [self._match(text, part.ways, part.ways[0].text) for part in concept.parts]
                 matched = [part for part in parts if part.strength]
                 if len(matched) < concept.least:
                     missing.append(str(keyword))
@@ -123,54 +177,54 @@ class Reader:
                     matched = [_joined(str(keyword), matched)]
                 found += matched
             else:
-                one = self._match(lines, concept.ways, str(keyword), said)
+                one = self._match(text, concept.ways, str(keyword))
                 if one.strength:
                     found.append(one)
                 else:
                     missing.append(str(keyword))
-        return self._told(document, found), tuple(missing)
+        return _told(text, found), tuple(missing)
 
     def paper(self, document: Stored, searches: Sequence[Search]) -> tuple[Evidence, ...]:
         """Evidence by Porter stems: any word of a keyword will do."""
         found = []
-        lines = self._lines(document, paper=True)
+        text = _Text(document, self._engine, paper=True)
         for keyword, _ in searches:
             matched = _Matched(str(keyword))
             asked = words_of(keyword.text)
             stems = self._engine.stems(asked, paper=True)
             wanted = {stems[word] for word in asked} - {""}
-            for line in lines:
+            for line in text.lines:
                 for word, stem in zip(line.words, line.stems, strict=True):
                     if line.passage.field == "caption" and stem in wanted:
                         matched.add([word], line.passage, 1.0)
             if matched.strength:
                 found.append(matched)
-        return self._told(document, found)
+        return _told(text, found)
 
-    def _match(
-        self, lines: Sequence[_Line], ways: tuple[Way, ...], keyword: str, said: Set[str]
-    ) -> _Matched:
-        """What the passages say of a keyword; `said`: all words and stems in them."""
+    def _match(self, text: _Text, ways: tuple[Way, ...], keyword: str) -> _Matched:
+        """What a text says of a keyword."""
         matched = _Matched(keyword)
         signs = self._signs[ways]
-        phrases = [phrase for phrase in signs.phrases if phrase.telling <= said]
-        for line in lines:
-            field = line.passage.field
-            if field == "caption" and not signs.words.keys().isdisjoint(line.stems):
-                pairs = dict(zip(line.words, line.stems, strict=True)).items()
-                here = {word: signs.words[stem] for word, stem in pairs if stem in signs.words}
-                matched.add(list(here), line.passage, max(here.values()))
-            elif field == "seen" and line.passage.box and self._names(line, signs):
-                matched.seen.append(line.passage.box)
-            for phrase in phrases:
-                if phrase.field == field:
-                    for start, end in _find(line.stems, phrase):
-                        together = " ".join(line.words[start:end])
-                        matched.add([together], line.passage, phrase.weight)
-            if field == "date":
+        weights = signs.words
+        named = {word: weights[text.words["caption"][word]] for word in text.called(weights.keys())}
+        phrases: dict[str, list[_Phrase]] = {}
+        for phrase in signs.phrases:
+            if phrase.field in text.stems and phrase.telling <= text.stems[phrase.field]:
+                phrases.setdefault(phrase.field, []).append(phrase)
+        for line in text.lines:
+            passage = line.passage
+            if passage.field == "caption" and not line.distinct.isdisjoint(named):
+                here = [word for word in named if word in line.distinct]
+                matched.add(here, passage, max(named[word] for word in here))
+            elif passage.field == "seen" and passage.box and self._names(line, signs):
+                matched.seen.append(passage.box)
+            for phrase in phrases.get(passage.field, ()):
+                for start, end in _find(line.stems, phrase):
+                    matched.add([" ".join(line.words[start:end])], passage, phrase.weight)
+            if passage.field == "date":
                 for way in ways:
-                    if way.field == field and line.passage.text.startswith(way.text):
-                        matched.add([line.passage.text], line.passage, way.weight)
+                    if way.field == "date" and passage.text.startswith(way.text):
+                        matched.add([passage.text], passage, way.weight)
         return matched
 
     def _names(self, line: _Line, signs: _Signs) -> bool:
@@ -199,25 +253,27 @@ class Reader:
                     phrases.append(_Phrase(tuple(said), way.weight, way.field, apart, telling))
         return _Signs(single, tuple(phrases))
 
-    def _told(self, document: Stored, found: Sequence[_Matched]) -> tuple[Evidence, ...]:
-        whole = sum(one.score for one in found) or 1.0
-        return tuple(
-            Evidence(
-                one.keyword,
-                tuple(word for word, _ in one.words.most_common()),
-                tuple(one.crops),
-                one.score / whole,
-                agreed(one.seen) or _place(document, one.crops),
-            )
-            for one in found
+
+def _told(text: _Text, found: Sequence[_Matched]) -> tuple[Evidence, ...]:
+    whole = sum(one.score for one in found) or 1.0
+    return tuple(
+        Evidence(
+            one.keyword,
+            tuple(sorted(one.words, key=lambda word: -one.words[word])),
+            tuple(one.crops),
+            one.score / whole,
+            agreed(one.seen) or text.place(one.crops),
         )
+        for one in found
+    )
 
 
 def _joined(keyword: str, parts: Sequence[_Matched]) -> _Matched:
     joined = _Matched(keyword)
     for part in parts:
         joined.strength += part.strength
-        joined.words.update(part.words)
+        for word, count in part.words.items():
+            joined.words[word] = joined.words.get(word, 0) + count
         joined.crops.update(part.crops)
         joined.seen += part.seen
     return joined
@@ -249,19 +305,3 @@ def _find(said: Sequence[str], phrase: _Phrase) -> Iterator[tuple[int, int]]:
             if end <= len(window):
                 yield start, start + end
                 return
-
-
-def _place(document: Stored, crops: dict[str, float]) -> Box | None:
-    if document.size is None:
-        return None
-    width, height = document.size
-    known = boxes(width, height)
-    asked: dict[Box, float] = {}
-    for passage in document.passages:
-        box = passage.box or known.get(passage.crop)
-        if box is not None and passage.field in _SEEN:
-            box = Box(box.left, box.top, min(box.right, width), min(box.bottom, height))
-            if box.left >= box.right or box.top >= box.bottom:
-                continue  # an imported box that lies outside
-            asked[box] = max(crops.get(passage.crop, 0.0), asked.get(box, 0.0))
-    return locate(asked)

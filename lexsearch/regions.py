@@ -19,47 +19,57 @@ def locate(crops: Mapping[Box, float]) -> Box | None:
     """The box that best explains which crops name a thing; None when no crop does.
 
     crops: for each crop that was captioned, how surely its captions name the thing (0: not, 1).
+        Each has an area.
 
     Of all boxes between edges of crops, the one most likely to be named by these crops and not by
     the others (maximum likelihood). A crop is the likelier to name a thing, the more of the thing
     is in it, and the larger it is there. Where a single crop names it, that is the answer.
     """
-    naming = {box: min(sure, 1.0) for box, sure in crops.items() if sure > 0 and box.area}
+    naming = {box: min(sure, 1.0) for box, sure in crops.items() if sure > 0}
     if not naming:
         return None
     if len(naming) == 1:
         return next(iter(naming))
-    known = tuple(box for box in crops if box.area)
-    weights = [(place, naming[box]) for place, box in enumerate(known) if box in naming]
-    best = max(
-        _guesses(known), key=lambda one: one.unnamed + sum(one.odds[p] * w for p, w in weights)
-    )
-    return best.box
+    known = tuple(crops)
+    return _likeliest(known, tuple((known.index(box), sure) for box, sure in naming.items()))
 
 
-class _Guess(NamedTuple):
-    """A box where a thing might be: the log-likelihood that no crop names it, and for each crop
-    the log-odds that it does.
+@lru_cache(maxsize=10_000)
+def _likeliest(crops: tuple[Box, ...], naming: tuple[tuple[int, float], ...]) -> Box:
+    """naming: the places of those crops that name the thing, and how surely they do."""
+    guesses = _guesses(crops)
+    likelihoods = guesses.unnamed
+    for place, sure in naming:
+        told = zip(likelihoods, guesses.odds[place], strict=True)
+        likelihoods = [before + sure * more for before, more in told]
+    return guesses.boxes[likelihoods.index(max(likelihoods))]
+
+
+class _Guesses(NamedTuple):
+    """Boxes where a thing might be; for each the log-likelihood that no crop names it, and, for
+    each crop, the log-odds that it does.
     """
 
-    box: Box
-    unnamed: float
-    odds: tuple[float, ...]
+    boxes: list[Box]
+    unnamed: list[float]
+    odds: list[list[float]]
 
 
 @lru_cache(maxsize=64)
-def _guesses(crops: tuple[Box, ...]) -> list[_Guess]:
+def _guesses(crops: tuple[Box, ...]) -> _Guesses:
     columns = sorted({edge for box in crops for edge in (box.left, box.right)})
     rows = sorted({edge for box in crops for edge in (box.top, box.bottom)})
-    guesses = []
-    for left, right in combinations(columns, 2):
-        for top, bottom in combinations(rows, 2):
-            box = Box(left, top, right, bottom)
-            chances = [_chance(box, crop) for crop in crops]
-            unnamed = sum(math.log(1 - chance) for chance in chances)
-            odds = tuple(math.log(chance / (1 - chance)) for chance in chances)
-            guesses.append(_Guess(box, unnamed, odds))
-    return guesses
+    boxes = [
+        Box(left, top, right, bottom)
+        for left, right in combinations(columns, 2)
+        for top, bottom in combinations(rows, 2)
+    ]
+    chances = [[_chance(box, crop) for box in boxes] for crop in crops]
+    unnamed = [
+        sum(math.log(1 - chance) for chance in of_all) for of_all in zip(*chances, strict=True)
+    ]
+    odds = [[math.log(chance / (1 - chance)) for chance in of_one] for of_one in chances]
+    return _Guesses(boxes, unnamed, odds)
 
 
 def _chance(thing: Box, crop: Box) -> float:

@@ -185,10 +185,14 @@ class Writer:
             engine.update(documents())
             engine.delete(gone)
             if not taken:
-                return
+                break
             self._commit(engine, taken)
             taken.clear()
             gone.clear()
+        if total > _BULK and 2 * total > engine.count():
+            if progress:
+                progress(Progress("joining the index", 0, 1, "part"))
+            engine.compact()
 
     def _names(self, doc_id: str) -> list[str]:
         """The words in the paths where a picture lies, below the folders that were indexed."""

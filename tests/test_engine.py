@@ -90,6 +90,27 @@ def test_documents_with_more_concepts_come_first(engine: Engine) -> None:
     assert engine.count(wanted("cat", "dog")) == 3
 
 
+def test_a_few_hits_are_the_first_of_many(engine: Engine) -> None:
+    """Where enough documents have all concepts, no others are looked at: with the same result."""
+    words = ("cat", "dog", "bird")
+    texts = {f"{n:02}": "\n".join(words[: n % 4] * (1 + n % 5)) or "x" for n in range(60)}
+    hold(engine, **texts)
+    everything = engine.search(wanted(*words), 1000)
+    assert len(everything.best) == everything.total == 45
+    for k in (1, 5, 14, 15, 16, 30, 99):
+        few = engine.search(wanted(*words), k)
+        assert few == (everything.best[:k], 45)
+
+
+def test_an_index_of_many_parts_is_joined_to_one(engine: Engine, tmp_path: Path) -> None:
+    for number in range(5):
+        hold(engine, **{f"{number}": "a dog", "changed": f"cat {number}"})
+    engine.compact()
+    assert len(list((tmp_path / "lucene").glob("*.si"))) == 1
+    assert found(engine, "dog") == ["0", "1", "2", "3", "4"]
+    assert found(engine, "cat") == ["changed"]
+
+
 def test_captions_that_agree_count_more_than_one_that_repeats(engine: Engine) -> None:
     hold(engine, repeats="dog dog dog dog\nx\nx", agree="dog\na dog\nx", once="dog\nx\nx")
     assert found(engine, "dog") == ["agree", "once", "repeats"]

@@ -37,8 +37,10 @@ def caption() -> None:
 @index_option
 def edit(name: str, crop: str, text: str | None, path: str) -> None:
     """Replace the words of a crop, for good: no later indexing undoes it."""
+    from lexsearch.engines import expect_one_search
     from lexsearch.index import Index
 
+    expect_one_search()
     with Index(path, create=False) as index:
         if text is None:
             said = [row.text or "" for row in index.known(name).captions if row.crop == crop]
@@ -56,8 +58,10 @@ def edit(name: str, crop: str, text: str | None, path: str) -> None:
 @index_option
 def revert(name: str, crop: str, path: str) -> None:
     """Bring back the captioner's own words for a crop."""
+    from lexsearch.engines import expect_one_search
     from lexsearch.index import Index
 
+    expect_one_search()
     with Index(path, create=False) as index:
         index.edit_caption(name, None, crop=crop)
         said = [row.text for row in index.known(name).captions if row.crop == crop]

@@ -178,8 +178,10 @@ def status(path: str, as_json: bool) -> None:
 
     Also what is missing, and for each failed file the reason.
     """
+    from lexsearch.engines import expect_one_search
     from lexsearch.index import Index
 
+    expect_one_search()
     with Index(path, create=False) as index:
         found = index.status()
     if as_json:

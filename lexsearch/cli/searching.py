@@ -93,11 +93,14 @@ def query(
     there, "quoted words" stand for themselves alone; text: name: about: date: and like: look
     elsewhere (docs/searching.md). Exits with status 1 when nothing is found.
     """
+    from lexsearch.engines import expect_one_search
     from lexsearch.index import Index
 
     if bool(text) == bool(topics):
         raise click.UsageError("give either words to search for, or --topics FILE")
     asked = " ".join(text)
+    if not (topics or interactive):
+        expect_one_search()
     with Index(path, create=False) as index:
         if topics or trec:
             _print_run(index, topics or [f"1\t{asked}"], k, mode, match or "any")
@@ -152,11 +155,13 @@ def show(name: str, path: str, text: str | None, output: str | None, as_json: bo
     Every crop, its words, when and by whom they were said; with --query, a picture with boxes.
     PICTURE is a file, or a doc_id.
     """
+    from lexsearch.engines import expect_one_search
     from lexsearch.index import Index
     from lexsearch.transfer import to_json
 
     if output and not text:
         raise click.UsageError("--output needs --query")
+    expect_one_search()
     with Index(path, create=False) as index:
         known = index.known(name)
         hit = index.explain(text, name) if text else None

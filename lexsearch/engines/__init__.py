@@ -113,6 +113,10 @@ class Engine(ABC):
         """Make all changes so far durable and visible."""
 
     @abstractmethod
+    def compact(self) -> None:
+        """Rewrite the whole index in one piece, which is searched faster than many; and commit."""
+
+    @abstractmethod
     def bm25(self, text: str, k: int) -> Ranked:
         """The k best documents for a bag of words by BM25 with Porter stems, ties in order of
         doc_id: what the paper does (Sec. 3.2), and what Pyserini gives.
@@ -159,6 +163,16 @@ class Engine(ABC):
     @abstractmethod
     def close(self) -> None:
         """Release files and locks; uncommitted changes are dropped."""
+
+
+def expect_one_search() -> None:
+    """For a command that ends after one search: make that quick, whatever later ones would take.
+
+    Heeded by an engine that is opened first after this.
+    """
+    from lexsearch.engines._jvm import hurry
+
+    hurry()
 
 
 def open_engine(folder: Path, ranking: Ranking, *, write: bool) -> Engine:

@@ -169,6 +169,7 @@ _DECLARATIONS: dict[str, tuple[list[str], dict[str, str], dict[str, str]]] = {
             "deleteDocuments": "([LL/index/Term;)J",
             "setLiveCommitData": "(LJ/lang/Iterable;)V",
             "commit": "()J",
+            "forceMerge": "(I)V",
             "rollback": "()V",
         },
         {},
@@ -288,10 +289,13 @@ _DECLARATIONS: dict[str, tuple[list[str], dict[str, str], dict[str, str]]] = {
         },
     ),
     "L/search/CollectorManager": ([], {}, {}),
+    "L/search/QueryCachingPolicy": ([], {}, {}),
+    "L/search/UsageTrackingQueryCachingPolicy": (["(I)V"], {}, {}),
     "L/search/IndexSearcher": (
         ["(LL/index/IndexReader;)V"],
         {
             "setSimilarity": f"({_SIMILARITY})V",
+            "setQueryCachingPolicy": "(LL/search/QueryCachingPolicy;)V",
             "storedFields": "()LL/index/StoredFields;",
             "count": f"({_QUERY})I",
             "search": f"({_QUERY}LL/search/CollectorManager;)LJ/lang/Object;",

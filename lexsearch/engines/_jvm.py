@@ -23,6 +23,7 @@ from lexsearch import __version__
 from lexsearch.errors import EngineError
 
 _started_in: int | None = None
+_hurried = False
 _start_lock = threading.Lock()
 _OPTIONS = (
     "-XX:+UseSerialGC",
@@ -32,17 +33,22 @@ _OPTIONS = (
     f"-Djava.util.logging.config.file={os.devnull}",  # Lucene greets on stderr
 )
 _OLDEST_JAVA = 17
-_AT_ONCE = "-XX:TieredStopAtLevel=1"  # compiles quickly and never better
+_AT_ONCE = "-XX:TieredStopAtLevel=1"  # compiles quickly, and never again with more care
 _LUCENE = re.compile(
     r"(META-INF/versions/\d+/)?org/apache/lucene/|META-INF/services/org\.apache\.lucene"
 )
 
 
-def start(*, lasting: bool = False) -> Any:
-    """The jnius module, with the virtual machine running and Lucene on its class path.
+def hurry() -> None:
+    """Start Java, when it comes to that, so that the first search is quick and later ones are not
+    as quick as they could be: for a command that ends after one.
+    """
+    global _hurried
+    _hurried = True
 
-    lasting: if the machine is not running yet, start one that is slower at first and, after
-        some seconds of work, faster.
+
+def start() -> Any:
+    """The jnius module, with the virtual machine running and Lucene on its class path.
 
     Raises EngineError when Java or Lucene is not installed, when another library started a
     virtual machine without Lucene, or in a forked child, where Java cannot work.
@@ -50,7 +56,7 @@ def start(*, lasting: bool = False) -> Any:
     global _started_in
     with _start_lock:
         if _started_in is None:
-            _configure(lasting)
+            _configure()
             _started_in = os.getpid()
         elif _started_in != os.getpid():
             raise EngineError(
@@ -62,7 +68,7 @@ def start(*, lasting: bool = False) -> Any:
         return jnius
 
 
-def _configure(lasting: bool) -> None:
+def _configure() -> None:
     import jnius_config
 
     if jnius_config.vm_running:
@@ -72,7 +78,7 @@ def _configure(lasting: bool) -> None:
     os.environ["JAVA_HOME"] = str(java)  # where jnius looks
     jar, archive = _prepared(_anserini_jar(), java)
     options = [f"-XX:SharedArchiveFile={archive}" if archive else "-Xshare:auto"]
-    _boot(jar, *options, *([] if lasting else [_AT_ONCE]))
+    _boot(jar, *options, *([_AT_ONCE] if _hurried else []))
 
 
 def _boot(jar: Path, *options: str) -> None:

@@ -49,8 +49,9 @@ class Weigher:
         self._frequency = frequency
         self._weighed = Memo(self._weigh)
 
-    def query(self, wanted: Wanted) -> Any:
-        """One query, or None when nothing can match.
+    def query(self, wanted: Wanted, *, together: bool = False) -> Any:
+        """One query, or None when nothing can match; with `together`, for the documents alone
+        that match every concept.
 
         Its score is the number of concepts that match, plus a quarter of the mean of how well
         they do, as a square root: so twice a little is better than once a lot.
@@ -60,15 +61,19 @@ class Weigher:
         if not self._limit(whole, wanted):
             return None
         known = [one for one in map(self.weigh, wanted.concepts) if one is not None]
+        named = [one for one in known if one.match is not None]
+        if together and len(named) < len(wanted.concepts):
+            return None
         share = _QUARTER / (len(wanted.concepts) or 1)
         if wanted.everything:
-            scores = [java.ConstantScoreQuery(one.match) for one in known if one.match is not None]
+            scores = [java.ConstantScoreQuery(one.match) for one in named]
             scores += [self._root(one.score, share, 0) for one in known]
         else:
-            scores = [self._root(one.found, share, 1) for one in known if one.match is not None]
+            scores = [self._root(one.found, share, 1) for one in named]
         if wanted.concepts and not scores:
             return None
-        anything = self._any(scores) if scores else java.MatchAllDocsQuery()
+        least = len(scores) if together else 1
+        anything = self._any(scores, least) if scores else java.MatchAllDocsQuery()
         whole.add(anything, java.Occur.MUST)
         return whole.build()
 

@@ -55,6 +55,7 @@ _THREADS = min(4, os.cpu_count() or 1)  # that Java turns documents into an inde
 _MAX_CLAUSES = 65_536
 _COUNT_ALL = 2**31 - 1
 _MOST_FREQUENCIES = 200_000  # remembered
+_LATELY = 10_000  # of so many filters those used again and again are kept as sets of documents
 _FEW = 100  # hits; for more it pays to keep them in Java
 _TICK = 1_000_000_000  # nanoseconds: more than it takes until a further change shows
 _FOUND = re.compile(r"doc=(\d+).*?fields=\[([^,\]]+), \[([0-9a-f ]*)\]\]")
@@ -67,7 +68,7 @@ class LuceneEngine(Engine):
     """A Lucene index in a folder, open for reading or, with `write`, for changing as well."""
 
     def __init__(self, folder: Path, ranking: Ranking, *, write: bool = False) -> None:
-        _jvm.start(lasting=write)
+        _jvm.start()
         with _java_errors(folder):
             java = self._java = _classes.load()
             self._folder = folder
@@ -121,6 +122,7 @@ class LuceneEngine(Engine):
         self._paper.setSimilarity(self._similarity)
         self._searcher = java.IndexSearcher(self._reader)
         self._searcher.setSimilarity(java.BM25Similarity(K1, B))
+        self._searcher.setQueryCachingPolicy(java.UsageTrackingQueryCachingPolicy(_LATELY))
         self._state += 1
         self._frequencies = Memo(self._count_in_index, _MOST_FREQUENCIES)
         self._places: dict[str, int] = {}
@@ -171,6 +173,25 @@ class LuceneEngine(Engine):
         with _java_errors(self._folder):
             self._writer.commit()
 
+    def compact(self) -> None:
+        self._finish_all()
+        joining = self._threads.submit(self._join)
+        try:
+            error = joining.exception()  # waited for here, and not in Java, so that Ctrl-C is heard
+        except BaseException:
+            self._writer.rollback()  # gives up the work; what was committed stays
+            raise
+        with _java_errors(self._folder):
+            if error is not None:
+                raise error
+            self._writer.commit()
+
+    def _join(self) -> None:
+        try:
+            self._writer.forceMerge(1)
+        finally:
+            _jvm.start().detach()
+
     def bm25(self, text: str, k: int) -> Ranked:
         with _java_errors(self._folder):
             self._refresh()
@@ -181,6 +202,11 @@ class LuceneEngine(Engine):
     def search(self, wanted: Wanted, k: int) -> Ranked:
         with _java_errors(self._folder):
             self._refresh()
+            if len(wanted.concepts) > 1 and k <= _FEW and not wanted.everything:
+                # Whoever has all of them comes first: often there is no need to look further.
+                whole = self._best(self._searcher, self._weigher.query(wanted, together=True), k)
+                if len(whole.best) == k:
+                    return Ranked(whole.best, self._count(wanted))
             return self._best(self._searcher, self._weigher.query(wanted), k)
 
     def _best(self, searcher: Any, query: Any, k: int) -> Ranked:
@@ -200,10 +226,11 @@ class LuceneEngine(Engine):
     def count(self, wanted: Wanted | None = None) -> int:
         with _java_errors(self._folder):
             self._refresh()
-            if wanted is None:
-                return int(self._reader.numDocs())
-            query = self._weigher.matching(wanted)
-            return int(self._searcher.count(query)) if query is not None else 0
+            return int(self._reader.numDocs()) if wanted is None else self._count(wanted)
+
+    def _count(self, wanted: Wanted) -> int:
+        query = self._weigher.matching(wanted)
+        return int(self._searcher.count(query)) if query is not None else 0
 
     def state(self) -> int:
         with _java_errors(self._folder):
