@@ -239,8 +239,11 @@ class Reader:
     def _sort(self, ways: tuple[Way, ...]) -> _Signs:
         single: dict[str, float] = {}
         phrases = []
+        captions = [way.text for way in ways if way.field == "caption"]
+        known = self._engine.terms(captions)
+        self._engine.stems({word for text in captions for word in words_of(text)})  # all in one go
         for way in ways:
-            terms = self._engine.terms(way.text) if way.field == "caption" else ()
+            terms = known[way.text] if way.field == "caption" else ()
             if len(terms) == 1:
                 single[terms[0]] = max(way.weight, single.get(terms[0], 0.0))
             elif way.field != "date":

@@ -217,7 +217,8 @@ class Searcher:
         if keyword.quoted or keyword.field:
             return False
         words = words_of(keyword.text)
-        terms = self._engine.terms(" ".join(words))
+        text = " ".join(words)
+        terms = self._engine.terms([text])[text]
         if len(words) <= _LONGEST_KEYWORD and len(terms) == len(words):
             return False
         return len(terms) > 1 and not self._lexicon.alternatives(keyword.text)
@@ -381,8 +382,9 @@ class Searcher:
             if keyword.field not in ("like", "date"):
                 concept = self.concept(keyword)
                 for one in (concept, *concept.parts):
-                    for text in [keyword.text, *(way.text for way in one.ways)]:
-                        used.update(self._engine.terms(text))
+                    texts = [keyword.text, *(way.text for way in one.ways)]
+                    terms = self._engine.terms(texts)
+                    used.update(*(terms[text] for text in texts))
         return used
 
 

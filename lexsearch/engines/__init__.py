@@ -135,8 +135,10 @@ class Engine(ABC):
         """Goes up when the index has changed: what was learned from it before is out of date."""
 
     @abstractmethod
-    def terms(self, text: str) -> tuple[str, ...]:
-        """The words of a text as `search` compares them, without stop words, in order."""
+    def terms(self, texts: Collection[str]) -> Mapping[str, tuple[str, ...]]:
+        """For each text its words as `search` compares them, without stop words, in order. The
+        mapping may hold more texts than asked for.
+        """
 
     @abstractmethod
     def stems(

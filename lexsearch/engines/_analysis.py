@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_right
-from collections.abc import Collection
-from functools import cache, lru_cache
+from collections.abc import Collection, Mapping, Sequence
+from functools import cache
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -79,29 +79,46 @@ def irregular_forms() -> dict[str, list[str]]:
     return forms
 
 
-@lru_cache(maxsize=100_000)
-def analyze(name: str, text: str) -> tuple[str, ...]:
-    """The terms that an analyzer makes of a text, in order."""
-    return tuple(term for term, _ in analyze_at(name, text))
-
-
+Terms = tuple[str, ...]
+_analysed: dict[str, dict[str, Terms]] = {}
 _stems: dict[str, dict[str, str]] = {}
-_MOST_STEMS = 500_000
+_MOST_TEXTS, _MOST_STEMS = 100_000, 500_000  # remembered
 
 
-def stems(name: str, words: Collection[str]) -> dict[str, str]:
-    """For each word the term that an analyzer makes of it, "" for those it leaves out; and the
-    same of words asked for before. All new words are analysed in one go.
+def analyze(name: str, texts: Collection[str]) -> Mapping[str, Terms]:
+    """For each text the terms that an analyzer makes of it, in order; and the same of texts asked
+    for before. All new ones are analysed in one go.
     """
+    known = _analysed.setdefault(name, {})
+    if len(known) > _MOST_TEXTS:
+        known.clear()
+    new = [text for text in texts if text not in known]
+    known.update(zip(new, _analyze_each(name, new), strict=True))
+    return known
+
+
+def stems(name: str, words: Collection[str]) -> Mapping[str, str]:
+    """As `analyze`, of single words: the term of each, "" for those that are left out."""
     known = _stems.setdefault(name, {})
     if len(known) > _MOST_STEMS:
         known.clear()
-    if new := [word for word in words if word not in known]:
-        beyond = list(accumulate(len(word.encode("utf-16-le")) // 2 + 1 for word in new))
-        known.update(dict.fromkeys(new, ""))
-        for term, start in analyze_at(name, "\n".join(new)):
-            known[new[bisect_right(beyond, start)]] = term
+    new = [word for word in words if word not in known]
+    known.update(
+        (word, "".join(terms[-1:]))
+        for word, terms in zip(new, _analyze_each(name, new), strict=True)
+    )
     return known
+
+
+def _analyze_each(name: str, texts: Sequence[str]) -> list[Terms]:
+    if not texts:
+        return []
+    cleaned = [clean(text) for text in texts]
+    beyond = list(accumulate(len(text.encode("utf-16-le")) // 2 + 1 for text in cleaned))
+    found: list[list[str]] = [[] for _ in texts]
+    for term, start in analyze_at(name, "\n".join(cleaned)):
+        found[bisect_right(beyond, start)].append(term)
+    return [tuple(terms) for terms in found]
 
 
 def analyze_at(name: str, text: str) -> list[tuple[str, int]]:

@@ -7,7 +7,6 @@ declarations take microseconds. `L/` stands for `org/apache/lucene/`, `J/` for `
 from __future__ import annotations
 
 from functools import cache
-from types import SimpleNamespace
 from typing import Any
 
 from lexsearch.engines import _jvm
@@ -305,19 +304,37 @@ _DECLARATIONS: dict[str, tuple[list[str], dict[str, str], dict[str, str]]] = {
 }
 
 
-@cache
-def load() -> SimpleNamespace:
+class _Java:
     """The declared classes by their short names: "Field$Store" is `Store`, and the builder of
     a "BooleanQuery" is `BooleanBuilder`.
 
-    With two tools of jnius: `cast` to a subclass, and `find` a class object by name.
+    With two tools of jnius: `cast` to a subclass, and `find` a class object by name. Classes that
+    are called by name are declared when that first happens, the others, which Java hands over, at
+    once.
     """
-    jnius = _jvm.start()
-    classes = {
-        _short_name(path): _declare(jnius, _expand(path), *members)
-        for path, members in _DECLARATIONS.items()
-    }
-    return SimpleNamespace(cast=jnius.cast, find=jnius.find_javaclass, **classes)
+
+    def __init__(self) -> None:
+        self._jnius = _jvm.start()
+        self.cast, self.find = self._jnius.cast, self._jnius.find_javaclass
+        self._paths = {_short_name(path): path for path in _DECLARATIONS}
+        for name, path in self._paths.items():
+            constructors, _, statics = _DECLARATIONS[path]
+            if not constructors and not statics:
+                getattr(self, name)
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in self._paths:
+            raise AttributeError(name)
+        path = self._paths[name]
+        declared = _declare(self._jnius, _expand(path), *_DECLARATIONS[path])
+        setattr(self, name, declared)
+        return declared
+
+
+@cache
+def load() -> _Java:
+    """The classes of this process."""
+    return _Java()
 
 
 def _short_name(path: str) -> str:

@@ -29,11 +29,15 @@ _OPTIONS = (
     "-XX:+UseSerialGC",
     "-Xlog:disable",
     "-Xlog:all=error:stderr",
+    "-XX:-UsePerfData",  # no file that tells of this Java, made at each start
     "-Xrs",  # leaves Ctrl-C to Python
     f"-Djava.util.logging.config.file={os.devnull}",  # Lucene greets on stderr
 )
 _OLDEST_JAVA = 17
-_AT_ONCE = "-XX:TieredStopAtLevel=1"  # compiles quickly, and never again with more care
+_FOR_ONE_SEARCH = (
+    "-XX:TieredStopAtLevel=1",  # compiles quickly, and never again with more care
+    "-Xmn160m",  # room for all that is made on the way, so that nothing need be thrown away
+)
 _LUCENE = re.compile(
     r"(META-INF/versions/\d+/)?org/apache/lucene/|META-INF/services/org\.apache\.lucene"
 )
@@ -78,7 +82,7 @@ def _configure() -> None:
     os.environ["JAVA_HOME"] = str(java)  # where jnius looks
     jar, archive = _prepared(_anserini_jar(), java)
     options = [f"-XX:SharedArchiveFile={archive}" if archive else "-Xshare:auto"]
-    _boot(jar, *options, *([_AT_ONCE] if _hurried else []))
+    _boot(jar, *options, *(_FOR_ONE_SEARCH if _hurried else ()))
 
 
 def _boot(jar: Path, *options: str) -> None:

@@ -7,7 +7,7 @@ A method of pyjnius is bound to the object it was last taken from: in `one.add(m
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -112,6 +112,7 @@ class Weigher:
     def _weigh(self, concept: Concept) -> Weighed | None:
         if concept.parts:
             return self._whole(concept)
+        analyze(ANALYZERS[SAID], [way.text for way in concept.hints])  # all in one go
         ways = list(self._ways(concept.ways))
         hints = [one for hint in concept.hints for one in self._ways([hint])]
         if not ways and not hints:
@@ -152,24 +153,29 @@ class Weigher:
             builder.add(query, self._java.Occur.SHOULD)
         return builder.build()
 
-    def _ways(self, ways: Iterable[Way]) -> Iterator[tuple[Any, float, float]]:
+    def _ways(self, ways: Collection[Way]) -> Iterator[tuple[Any, float, float]]:
         """(query, weight, idf in its score) for each way, and one for all single words in captions.
 
         Together they count as one word, so that a rare synonym does not outshout the word.
         """
         single: dict[str, float] = {}
+        phrases: list[Way] = []
+        known = analyze(ANALYZERS[SAID], [way.text for way in ways if way.field == "caption"])
         for way in ways:
-            terms = analyze(ANALYZERS[SAID], way.text) if way.field == "caption" else ()
+            terms = known[way.text] if way.field == "caption" else ()
             if len(terms) == 1:
                 single[terms[0]] = max(way.weight, single.get(terms[0], 0.0))
             elif way.field == "date":
                 query = self._java.PrefixQuery(self._java.Term("date", clean(way.text)))
                 yield query, way.weight, 1.0
-            else:
-                field = CONTENTS if way.field == "caption" else way.field
-                phrase, idf = self._phrase(field, way.text, APART if way.apart else 0)
-                if phrase is not None:
-                    yield phrase, way.weight, idf
+            elif all(self._frequency(SAID, term) for term in terms):
+                phrases.append(way)
+        _forms({word for way in phrases if way.field == "caption" for word in words_of(way.text)})
+        for way in phrases:
+            field = CONTENTS if way.field == "caption" else way.field
+            phrase, idf = self._phrase(field, way.text, APART if way.apart else 0)
+            if phrase is not None:
+                yield phrase, way.weight, idf
         counts = {term: count for term in single if (count := self._frequency(SAID, term))}
         if counts:
             most = max(single[term] for term in counts)
@@ -188,9 +194,11 @@ class Weigher:
         phrase = java.MultiPhraseBuilder()
         idf = 0.0
         found = False
-        for position, word in enumerate(words_of(text)):
-            forms = _forms(word) if field == CONTENTS else [word]
-            stems = {term for form in forms for term in analyze(ANALYZERS[field], form)}
+        words = words_of(text)
+        forms = _forms(words) if field == CONTENTS else {word: [word] for word in words}
+        for position, word in enumerate(words):
+            terms = analyze(ANALYZERS[field], forms[word])
+            stems = {term for form in forms[word] for term in terms[form]}
             if not stems:
                 continue  # a stop word
             counts = {stem: count for stem in stems if (count := self._frequency(field, stem))}
@@ -210,7 +218,7 @@ class Weigher:
         Divided by what a document could reach, so that it lies between 0 and 1.
         """
         java = self._java
-        stems = analyze(ANALYZERS[CONTENTS], text)
+        stems = analyze(ANALYZERS[CONTENTS], [text])[text]
         counts = [self._frequency(CONTENTS, stem) for stem in stems]
         most = sum(self._idf(count) for count in counts if count) or 1.0
         bag = [java.TermQuery(java.Term(CONTENTS, stem)) for stem in stems]
@@ -247,7 +255,14 @@ class Weigher:
         return math.log(1 + (self._documents - frequency + 0.5) / (frequency + 0.5))
 
 
-def _forms(word: str) -> list[str]:
-    """The forms of a noun that a caption may use: school bus, school buses."""
-    (one,) = analyze("english", word)[:1] or (word,)
-    return [word, one, one + "s", one + "es", *irregular_forms().get(one, ())]
+def _forms(words: Collection[str]) -> dict[str, list[str]]:
+    """The forms of nouns that a caption may use: school bus, school buses. Their stems are known
+    from then on.
+    """
+    terms = analyze(ANALYZERS[SAID], words)
+    forms = {}
+    for word in words:
+        (one,) = terms[word][:1] or (word,)
+        forms[word] = [word, one, one + "s", one + "es", *irregular_forms().get(one, ())]
+    analyze(ANALYZERS[CONTENTS], [form for each in forms.values() for form in each])
+    return forms

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import mmap
 import tomllib
-from collections.abc import Callable, Iterator, Sequence
-from functools import cache
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import cache, cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,6 +22,10 @@ from lexsearch.errors import LexsearchError
 
 _FOLDER = Path(__file__).parent
 _RELATIONS = {"=": "synonym", "<": "kind", ">": "broader"}
+
+
+Terms = Callable[[Collection[str]], Mapping[str, Sequence[str]]]
+"""For each of some texts its words as they are compared."""
 
 
 class Alternative(NamedTuple):
@@ -39,30 +43,38 @@ class Alternative(NamedTuple):
 class Lexicon:
     """Alternatives by word. Words meet when `terms` makes the same of them."""
 
-    def __init__(self, terms: Callable[[str], Sequence[str]], own: Path | None = None) -> None:
+    def __init__(self, terms: Terms, own: Path | None = None) -> None:
         self._terms = terms
-        layers = [_read(_FOLDER / "names.toml")]
+        self._layers = [_read(_FOLDER / "names.toml")]
         if own is not None and own.exists():
-            layers.append(_read(own))
-        self._own: dict[str, list[Alternative]] = {}
-        for layer in reversed(layers):  # one's own words first
+            self._layers.insert(0, _read(own))  # one's own words first
+
+    @cached_property
+    def _named(self) -> dict[str, list[Alternative]]:
+        """What the layers say, by key."""
+        named: dict[str, list[Alternative]] = {}
+        for layer in self._layers:
+            terms = self._terms(layer)
             for word, alternatives in layer.items():
-                if key := self._key(word):
-                    self._own.setdefault(key, []).extend(alternatives)
+                if key := " ".join(terms[word]):
+                    named.setdefault(key, []).extend(alternatives)
+        return named
 
     def _key(self, text: str) -> str:
-        return " ".join(self._terms(text))
+        return " ".join(self._terms([text])[text])
 
     def alternatives(self, text: str) -> list[Alternative]:
         """What else `text` may be called, the likeliest first; one's own words before others."""
         key = self._key(text)
         found: dict[str, Alternative] = {}
-        for row in self._own.get(key, ()):
+        for row in self._named.get(key, ()):
             found.setdefault(row.text, row)
         for row in [*found.values()]:  # a tv monitor is called what a tv is called
             if row.relation == "synonym":
-                for other in _look_up(self._key(row.text)):
-                    if self._key(other.text) != key:
+                others = _look_up(self._key(row.text))
+                terms = self._terms([other.text for other in others])
+                for other in others:
+                    if " ".join(terms[other.text]) != key:
                         found.setdefault(other.text, other)
         for row in _look_up(key):
             found.setdefault(row.text, row)
