@@ -81,6 +81,10 @@ class Catalog:
                 "`lexsearch index` on your folders again: no picture is captioned twice"
             ) from error
 
+    def version(self) -> int:
+        """Changes whenever somebody else has changed the catalog."""
+        return self._number("PRAGMA data_version")
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All changes in the block become durable together, or not at all."""

@@ -39,15 +39,15 @@ from lexsearch.records import (
     Caption,
     CaptionerKey,
     Document,
-    Evidence,
     Failure,
     Hit,
     Progress,
     Query,
     Results,
     Suggestion,
+    Unknown,
 )
-from lexsearch.search import MATCHES, MODES, Match, Searcher
+from lexsearch.search import MATCHES, MODES, Found, Match, Searcher, Why
 
 if TYPE_CHECKING:
     from lexsearch.captioners import Captioner
@@ -132,6 +132,7 @@ class Index:
         self.settings = self._read_settings()
         self._engine: Engine | None = None
         self._catalog: Catalog | None = None
+        self._closed = 0
         self._lock = threading.RLock()
 
     @property
@@ -202,6 +203,7 @@ class Index:
             if self._catalog is not None:
                 self._catalog.close()
             self._engine = self._catalog = None
+            self._closed += 1
 
     # Searching
 
@@ -227,19 +229,25 @@ class Index:
         Raises QueryError for an empty query.
         """
         parsed = _understood(query, mode, match)
+        nothing = Found([], 0, [], [])
         with self._lock:
             found = self._answer(
-                parsed, None, lambda one, asked: one.search(asked, k, mode, match, skip)
+                parsed, nothing, lambda one, asked: one.find(asked, k, mode, match, skip)
             )
-            if found is None:
+            if found is nothing:
                 return Results(query=parsed)
+            searcher = self._searcher
             paths = self._paths([scored.doc_id for scored in found.documents])
-        why = zip(found.documents, found.stored, found.evidence, found.missing, strict=True)
+        why = searcher.why(found)  # the longest part, with nothing locked
+        unknown: tuple[Unknown, ...] = ()
+        if all(missing for _, missing in why):
+            unknown = self._answer(parsed, (), lambda one, _: one.unknown(found, why))
+        each = zip(found.documents, found.stored, why, strict=True)
         hits = [
-            _hit(rank, one.score, one.doc_id, paths[one.doc_id], stored, evidence, missing)
-            for rank, (one, stored, evidence, missing) in enumerate(why, skip + 1)
+            _hit(rank, scored.score, scored.doc_id, paths[scored.doc_id], stored, reasons)
+            for rank, (scored, stored, reasons) in enumerate(each, skip + 1)
         ]
-        return Results(hits, query=parsed, total=found.total, unknown=found.unknown)
+        return Results(hits, query=parsed, total=found.total, unknown=unknown)
 
     def suggest(self, query: str | Query, n: int = 8, k: int = 50) -> list[Suggestion]:
         """Words that split the k best pictures for a query best, with how many have them."""
@@ -254,11 +262,10 @@ class Index:
         with self._lock:
             doc_id = self._find(name)
             asked = self._resolved(parsed)
-            stored, evidence, missing = self._ask(lambda one: one.explain(asked, doc_id))
+            stored, why = self._ask(lambda one: one.explain(asked, doc_id))
             paths = self._paths([doc_id])[doc_id]
-        if not evidence:
-            return None
-        return _hit(0, 0.0, doc_id, paths, stored, evidence, missing)
+        evidence, _ = why
+        return _hit(0, 0.0, doc_id, paths, stored, why) if evidence else None
 
     def total(self, query: str | Query, match: Match = "best") -> int:
         """How many pictures match a query."""
@@ -302,6 +309,13 @@ class Index:
             self._reading()  # without a catalog nothing can be found: then it is made first
             asked = self._resolved(query)
             return self._ask(lambda searcher: question(searcher, asked))
+
+    def state(self) -> tuple[int, ...]:
+        """Something that stays equal for as long as a search gives the same."""
+        with self._lock:
+            version = self._reading().version()
+            text = self._ask(lambda searcher: searcher.state()) if self._has_captions() else 0
+            return (self._closed, version, text)
 
     def documents(self) -> list[str]:
         """The doc_ids of all that can be found, in order."""
@@ -622,9 +636,9 @@ def _hit(
     doc_id: str,
     paths: tuple[str, ...],
     stored: Stored,
-    evidence: tuple[Evidence, ...],
-    missing: tuple[str, ...],
+    why: Why,
 ) -> Hit:
+    evidence, missing = why
     width, height = stored.size or (None, None)
     words = tuple(dict.fromkeys(word for one in evidence for word in one.words))
     path = next(iter(paths), None)

@@ -43,17 +43,19 @@ _NEAREST, _MOST_NEAREST = 5, 20  # words that are shown, words that they may be 
 
 
 class Found(NamedTuple):
-    """What a search found: documents, best first, how many match, and why they do.
+    """What a search found: documents, best first, how many match, and what is stored of each.
 
-    stored, evidence, missing: for each of the documents.
+    searches: what was looked for, to tell why they match.
     """
 
     documents: list[Scored]
     total: int
-    unknown: tuple[Unknown, ...]
     stored: list[Stored]
-    evidence: list[tuple[Evidence, ...]]
-    missing: list[tuple[str, ...]]
+    searches: list[Search]
+
+
+Why = tuple[tuple[Evidence, ...], tuple[str, ...]]
+"""Why a document matches: evidence, and the keywords that it lacks."""
 
 
 @dataclass
@@ -89,41 +91,45 @@ class Searcher:
         self._concepts = Memo(self._concept)
         self._related = Memo(self._learn)
 
-    def search(self, query: Query, k: int, mode: str, match: Match, skip: int = 0) -> Found:
-        """The k best documents after the first `skip`, and why they are; see `Index.search`."""
+    def find(self, query: Query, k: int, mode: str, match: Match, skip: int = 0) -> Found:
+        """The k best documents after the first `skip`; see `Index.search`."""
         if mode == "paper":
-            return self._paper(query, k, skip)
-        wanted = self._wanted(query, match)
-        best, total = self._engine.search(self._ranked(wanted, match), skip + k)
-        if match == "any":
-            total = self._engine.count(wanted)
+            best, total = self._engine.bm25(query.text, skip + k)
+            searches = [Search(keyword, None) for keyword in query.keywords]
+        else:
+            wanted = self._wanted(query, match)
+            best, total = self._engine.search(self._ranked(wanted, match), skip + k)
+            if match == "any":
+                total = self._engine.count(wanted)
+            searches = self._searches(query)
         documents = best[skip:]
         stored = self._engine.stored([scored.doc_id for scored in documents])
-        searches = self._searches(query)
-        found = [self._reader.evidence(document, searches) for document in stored]
-        unseen = [
-            keyword
-            for keyword, concept in searches
-            if all(str(keyword) in missing for _, missing in found)
-            and concept is not None
-            and not self._engine.count(Wanted((concept,)))
+        return Found(documents, total, stored, searches)
+
+    def why(self, found: Found) -> list[Why]:
+        """Why each document matches. Reads nothing of the index."""
+        if any(concept is None for _, concept in found.searches):
+            return [(self._reader.paper(one, found.searches), ()) for one in found.stored]
+        return [self._reader.evidence(one, found.searches) for one in found.stored]
+
+    def unknown(self, found: Found, why: Sequence[Why]) -> tuple[Unknown, ...]:
+        """The keywords that no document has, and known words near them."""
+        lacked = [
+            (keyword, concept)
+            for keyword, concept in found.searches
+            if concept is not None and all(str(keyword) in missing for _, missing in why)
         ]
-        return Found(
-            documents,
-            total,
-            tuple(Unknown(str(keyword), self._nearest(keyword)) for keyword in unseen),
-            stored,
-            [evidence for evidence, _ in found],
-            [missing for _, missing in found],
+        return tuple(
+            Unknown(str(keyword), self._nearest(keyword))
+            for keyword, concept in lacked
+            if not self._engine.count(Wanted((concept,)))
         )
 
-    def explain(
-        self, query: Query, doc_id: str
-    ) -> tuple[Stored, tuple[Evidence, ...], tuple[str, ...]]:
-        """(what is stored, evidence, missing keywords) of one document."""
+    def explain(self, query: Query, doc_id: str) -> tuple[Stored, Why]:
+        """What is stored of one document, and why it matches."""
         self._forget()
         [stored] = self._engine.stored([doc_id])
-        return (stored, *self._reader.evidence(stored, self._searches(query)))
+        return stored, self._reader.evidence(stored, self._searches(query))
 
     def _searches(self, query: Query) -> list[Search]:
         return [Search(word, self.concept(word)) for word in query.keywords if word.sign != "-"]
@@ -154,20 +160,16 @@ class Searcher:
         related = tuple(map(self._with_related, wanted.concepts))
         return wanted._replace(concepts=related, everything=True)
 
-    def _paper(self, query: Query, k: int, skip: int) -> Found:
-        best, total = self._engine.bm25(query.text, skip + k)
-        documents = best[skip:]
-        stored = self._engine.stored([scored.doc_id for scored in documents])
-        searches = [Search(keyword, None) for keyword in query.keywords]
-        evidence = [self._reader.paper(document, searches) for document in stored]
-        return Found(documents, total, (), stored, evidence, [()] * len(documents))
-
     def _forget(self) -> None:
         """Drop what was learned from the index before it changed."""
         if self._learned_at != (state := self._engine.state()):
             self._learned_at = state
             self._concepts.clear()
             self._related.clear()
+
+    def state(self) -> int:
+        """As of the engine."""
+        return self._engine.state()
 
     def count(self) -> int:
         """How many documents can be found."""

@@ -20,6 +20,8 @@ from fakes import FakeCaptioner, picture
 from PIL import Image
 
 import lexsearch
+from lexsearch.web import asking
+from lexsearch.web.remembered import Searches
 from lexsearch.web.thumbnails import Thumbnails
 
 TOKEN = "a-token-for-tests"
@@ -93,6 +95,30 @@ def test_pages_of_hits_follow_each_other(server: Server) -> None:
     ]
     assert [hit["rank"] for hit in pages[2]["hits"]] == list(range(101, 151))
     assert search(server, "many", k=50, skip=2980)["hits"][-1]["rank"] == 3000
+
+
+def test_what_was_asked_before_is_remembered_until_the_index_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, now = [], asking.search
+    monkeypatch.setattr(asking, "search", lambda *given: asked.append(given) or now(*given))
+    with lexsearch.open(tmp_path / "index") as index, lexsearch.open(index.path) as other:
+        other.import_captions([json.dumps({"doc_id": "one", "text": "a dog"})])
+        searches = Searches(index)
+
+        def found(query: str = "dog") -> list[str]:
+            return [hit["doc_id"] for hit in json.loads(searches.page(query, 10, 0))["hits"]]
+
+        assert found() == found() == ["one"]
+        assert len(asked) == 1
+        other.import_captions([json.dumps({"doc_id": "two", "caption_id": "1", "text": "a dog"})])
+        assert sorted(found()) == ["one", "two"]
+        other.remove("one")
+        assert found() == ["two"]
+        other.edit_caption("two", "a cat", caption_id="1")
+        assert found() == []
+        index.close()
+        assert found("cat") == ["two"]
 
 
 def test_rounds_change_the_query(server: Server) -> None:

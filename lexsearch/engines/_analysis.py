@@ -13,7 +13,7 @@ from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from itertools import accumulate
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from lexsearch.engines import _classes
 
@@ -79,6 +79,7 @@ def irregular_forms() -> dict[str, list[str]]:
     return forms
 
 
+T = TypeVar("T")
 Terms = tuple[str, ...]
 _analysed: dict[str, dict[str, Terms]] = {}
 _stems: dict[str, dict[str, str]] = {}
@@ -89,9 +90,7 @@ def analyze(name: str, texts: Collection[str]) -> Mapping[str, Terms]:
     """For each text the terms that an analyzer makes of it, in order; and the same of texts asked
     for before. All new ones are analysed in one go.
     """
-    known = _analysed.setdefault(name, {})
-    if len(known) > _MOST_TEXTS:
-        known.clear()
+    known = _room(_analysed, name, _MOST_TEXTS)
     new = [text for text in texts if text not in known]
     known.update(zip(new, _analyze_each(name, new), strict=True))
     return known
@@ -99,9 +98,7 @@ def analyze(name: str, texts: Collection[str]) -> Mapping[str, Terms]:
 
 def stems(name: str, words: Collection[str]) -> Mapping[str, str]:
     """As `analyze`, of single words: the term of each, "" for those that are left out."""
-    known = _stems.setdefault(name, {})
-    if len(known) > _MOST_STEMS:
-        known.clear()
+    known = _room(_stems, name, _MOST_STEMS)
     new = [word for word in words if word not in known]
     known.update(
         (word, "".join(terms[-1:]))
@@ -110,14 +107,24 @@ def stems(name: str, words: Collection[str]) -> Mapping[str, str]:
     return known
 
 
+def _room(remembered: dict[str, dict[str, T]], name: str, most: int) -> dict[str, T]:
+    """What is remembered of an analyzer; forgotten when it is too much, but not by those who were
+    given it before.
+    """
+    if len(remembered.setdefault(name, {})) > most:
+        remembered[name] = {}
+    return remembered[name]
+
+
 def _analyze_each(name: str, texts: Sequence[str]) -> list[Terms]:
     if not texts:
         return []
     cleaned = [clean(text) for text in texts]
     beyond = list(accumulate(len(text.encode("utf-16-le")) // 2 + 1 for text in cleaned))
     found: list[list[str]] = [[] for _ in texts]
-    for term, start in analyze_at(name, "\n".join(cleaned)):
-        found[bisect_right(beyond, start)].append(term)
+    with _classes.calls:
+        for term, start in analyze_at(name, "\n".join(cleaned)):
+            found[bisect_right(beyond, start)].append(term)
     return [tuple(terms) for terms in found]
 
 

@@ -6,6 +6,7 @@ declarations take microseconds. `L/` stands for `org/apache/lucene/`, `J/` for `
 
 from __future__ import annotations
 
+import threading
 from functools import cache
 from typing import Any
 
@@ -302,6 +303,10 @@ _DECLARATIONS: dict[str, tuple[list[str], dict[str, str], dict[str, str]]] = {
         {"setMaxClauseCount": "(I)V"},
     ),
 }
+
+
+calls = threading.RLock()
+"""Held while Java is called: pyjnius methods are not safe to call from two threads at once."""
 
 
 class _Java:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import re
-import threading
 import time
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -61,8 +60,6 @@ _FEW = 100  # hits; for more it pays to keep them in Java
 _TICK = 1_000_000_000  # nanoseconds: more than it takes until a further change shows
 _FOUND = re.compile(r"doc=(\d+).*?fields=\[([^,\]]+), \[([0-9a-f ]*)\]\]")
 _TERM = re.compile(rf"{SAID}:([^\s()^|]+)")
-
-_calls = threading.RLock()  # pyjnius methods are not safe to call from two threads at once
 
 
 class LuceneEngine(Engine):
@@ -239,15 +236,13 @@ class LuceneEngine(Engine):
             return self._state
 
     def terms(self, texts: Collection[str]) -> Mapping[str, tuple[str, ...]]:
-        with _java_errors(self._folder):
-            return analyze(ANALYZERS[SAID], texts)
+        return analyze(ANALYZERS[SAID], texts)
 
     def stems(
         self, words: Collection[str], field: str = "caption", *, paper: bool = False
     ) -> Mapping[str, str]:
-        with _java_errors(self._folder):
-            known_as = field if field in ANALYZERS else CONTENTS if paper else SAID
-            return stems(ANALYZERS[known_as], words)
+        known_as = field if field in ANALYZERS else CONTENTS if paper else SAID
+        return stems(ANALYZERS[known_as], words)
 
     def frequencies(self, terms: Iterable[str]) -> Mapping[str, int]:
         with _java_errors(self._folder):
@@ -403,7 +398,7 @@ def _by_score_then_id() -> Any:
 def _java_errors(folder: Path) -> Iterator[None]:
     """Hold the lock on Java, and translate what it throws."""
     jnius = _jvm.start()
-    with _calls:
+    with _classes.calls:
         try:
             yield
         except jnius.JavaException as error:

@@ -26,6 +26,7 @@ from lexsearch.errors import (
 )
 from lexsearch.web import answers, asking
 from lexsearch.web.guard import Refusal
+from lexsearch.web.remembered import Searches, as_json
 from lexsearch.web.thumbnails import SIDES, Thumbnails
 from lexsearch.web.workers import Workers
 
@@ -56,12 +57,10 @@ Id = Annotated[str, Query(alias="id", max_length=500)]
 
 
 class Json(JSONResponse):
-    """JSON in ASCII: captions and names may hold halves of characters, which UTF-8 has not."""
+    """See `as_json`."""
 
     def render(self, content: Any) -> bytes:
-        import json
-
-        return json.dumps(content, separators=(",", ":")).encode()
+        return as_json(content)
 
 
 def make_api(index: Index, thumbnails: Thumbnails, *, read_only: bool) -> FastAPI:
@@ -75,6 +74,7 @@ def make_api(index: Index, thumbnails: Thumbnails, *, read_only: bool) -> FastAP
         redoc_url=None,
         default_response_class=Json,
     )
+    searches = Searches(index)
     searching, drawing, writing = Workers("search", 4), Workers("draw", 2), Workers("write", 1, 20)
 
     @api.get("/api/search", response_model=answers.Found, responses=_problems(404, 422))
@@ -84,7 +84,8 @@ def make_api(index: Index, thumbnails: Thumbnails, *, read_only: bool) -> FastAP
         skip: Annotated[int, Query(ge=0, le=MAX_SKIP)] = 0,
     ) -> Response:
         """One page of the pictures that match a query, best first; without one, the newest."""
-        return Json(await searching.run(asking.search, index, q, k, skip))
+        found = await searching.run(searches.page, q, k, skip)
+        return Response(found, media_type=Json.media_type)
 
     @api.get("/api/suggestions", response_model=answers.Words, responses=_problems(404, 422))
     async def suggestions(q: Text, n: Annotated[int, Query(ge=1, le=50)] = 8) -> Response:

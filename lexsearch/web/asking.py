@@ -32,24 +32,21 @@ class Unknown(LexsearchError):
 
 def search(index: Index, query: str, k: int, skip: int) -> Object:
     """One page of hits, of all pictures when there is no query; see `answers.Found`."""
-    start = time.perf_counter()
     asked = _safe(index, query)
     if not asked.keywords:
-        found: Object = {**_newest(index, k, skip), "query": "", "keywords": [], "unknown": []}
-    else:
-        results = index.search(asked, k, skip=skip)
-        names = index.relative_paths([hit.doc_id for hit in results])
-        found = {
-            "query": str(results.query),
-            "keywords": _keywords(index, results.query),
-            "total": results.total,
-            "unknown": [
-                {"keyword": unknown.keyword, "nearest": _counts(unknown.nearest)}
-                for unknown in results.unknown
-            ],
-            "hits": [_hit(hit, names[hit.doc_id]) for hit in results],
-        }
-    return {**found, "seconds": round(time.perf_counter() - start, 6)}
+        return {**_newest(index, k, skip), "query": "", "keywords": [], "unknown": []}
+    results = index.search(asked, k, skip=skip)
+    names = index.relative_paths([hit.doc_id for hit in results])
+    return {
+        "query": str(results.query),
+        "keywords": _keywords(index, results.query),
+        "total": results.total,
+        "unknown": [
+            {"keyword": unknown.keyword, "nearest": _counts(unknown.nearest)}
+            for unknown in results.unknown
+        ],
+        "hits": [_hit(hit, names[hit.doc_id]) for hit in results],
+    }
 
 
 def _newest(index: Index, k: int, skip: int) -> Object:
