@@ -201,7 +201,7 @@ class Searcher:
         hints = []
         if len(words) == 2:
             ways.append(Way("".join(words), _JOINED))
-        others = self._lexicon.alternatives(text)
+        others = self._others(text)
         ways += _names(others)
         hints += [Way(row.text, row.weight) for row in others if row.relation == "broader"]
         if len(words) > 1:
@@ -213,6 +213,15 @@ class Searcher:
             parts = tuple(Concept((Way(word),)) for word in self._telling(text))
             return Concept(hints=tuple(hints), parts=parts, least=len(parts))
         return concept
+
+    def _others(self, text: str) -> list[Alternative]:
+        """What else it is called. Not by names that hold its own words, as "microwave oven" for a
+        microwave: those it finds without them, and would only count them twice.
+        """
+        others = self._lexicon.alternatives(text)
+        terms = self._engine.terms([text, *(row.text for row in others)])
+        own = f" {' '.join(terms[text])} "
+        return [row for row in others if own not in f" {' '.join(terms[row.text])} "]
 
     def is_sentence(self, keyword: Keyword) -> bool:
         """Whether it is rather told than named."""
@@ -229,7 +238,7 @@ class Searcher:
         """Each telling word, by all its names; a match has about half of them."""
         parts = []
         for word in self._telling(keyword.text):
-            others = self._lexicon.alternatives(word)[:_MOST_NAMES]
+            others = self._others(word)[:_MOST_NAMES]
             parts.append(Concept((Way(word), *_names(others))))
         least = max(1, len(parts) // 2)
         return Concept(parts=tuple(parts), least=least, sentence=keyword.text)

@@ -105,6 +105,13 @@ def test_words_that_mean_the_same_meet(words: lexsearch.Index, query: str, capti
     assert all(_plain(word) in _plain(caption) for word in why.words)
 
 
+def test_a_name_that_holds_the_word_itself_does_not_count_twice(index: lexsearch.Index) -> None:
+    fill(index, {"one": "a microwave oven", "other": "a microwave shelf", "oven": "an oven"})
+    one, other = index.search("microwave")
+    assert one.score == other.score
+    assert one.words == other.words == ("microwave",)
+
+
 @pytest.mark.parametrize(("query", "caption"), APART)
 def test_words_that_mean_something_else_do_not(
     words: lexsearch.Index, query: str, caption: str
