@@ -87,7 +87,7 @@ class _Text:
             self.words[name] = dict(zip(words, map(stem_of.__getitem__, words), strict=True))
             self.stems[name] = set(self.words[name].values())
             for line in lines:
-                line.stem_of = stem_of
+                line.stem_of = self.words[name]
 
     def called(self, stems: Set[str]) -> list[str]:
         """Words of the captions that have one of the stems, in order."""

@@ -146,7 +146,7 @@ def _prepared(full: Path, java: Path) -> tuple[Path, Path | None]:
 
     cache = Path(os.environ.get("LEXSEARCH_CACHE") or user_cache_path("lexsearch"))
     slim = cache / f"lucene-{_fingerprint(full)}.jar"
-    rehearsal = Path(__file__).with_name("lucene.py")
+    rehearsal = Path(__file__).with_name("_rehearsal.py")
     archive = cache / f"lucene-{_fingerprint(full, java / 'release', rehearsal)}.jsa"
     try:
         cache.mkdir(parents=True, exist_ok=True)
@@ -224,7 +224,7 @@ def _note_classes(slim: str, classes: str, scratch: str) -> None:
     global _started_in
     _boot(Path(slim), "-Xshare:off", f"-XX:DumpLoadedClassList={classes}")
     _started_in = os.getpid()
-    from lexsearch.engines.lucene import rehearse
+    from lexsearch.engines._rehearsal import rehearse
 
     rehearse(Path(scratch) / "index")
     import jnius

@@ -20,14 +20,12 @@ from pathlib import Path
 from typing import Any
 
 from lexsearch.engines import (
-    Concept,
     Engine,
     Ranked,
     Ranking,
     Scored,
     Stored,
     Wanted,
-    Way,
     _classes,
     _jvm,
 )
@@ -48,7 +46,6 @@ from lexsearch.memo import Memo
 from lexsearch.records import Document
 
 _LAYOUT = 4  # goes up with every change of the fields
-_OFTEN = 6  # times that a filter is used until it is kept
 _MADE = "lexsearch"  # the note in a Lucene commit that says how the index was made
 _RAM_BUFFER_MB = 128.0
 _THREADS = min(4, os.cpu_count() or 1)  # that Java turns documents into an index on
@@ -316,30 +313,6 @@ def _by_field() -> Any:
     for field, one in analyzers.items():
         by_field.put(field, one)
     return java.PerFieldAnalyzerWrapper(analyzer("plain"), by_field)
-
-
-def rehearse(folder: Path) -> None:
-    """Index and search some documents, enough that every class needed gets loaded."""
-    engine = LuceneEngine(folder / "lucene", Ranking(), write=True)
-    for start in (0, 1000):
-        texts = {f"{n}": f"{'a bus ' * (n % 9)} lights {n}" for n in range(start, start + 1000)}
-        texts["0"] = "two buses, one coach, light bus stops"
-        engine.update(Document(doc_id, text) for doc_id, text in texts.items())
-        engine.commit()
-    bus = Concept((Way("bus"), Way("coach", 0.5)), (Way("light", 0.1),))
-    light = Concept((Way("bus light", apart=True), Way("light", 0.5)))
-    stop = Concept((Way("bus stop"),))
-    sentence = Concept(parts=(Concept((Way("bus"),)),), sentence="a bus with a light")
-    for concepts in ((bus,), (bus, light), (bus, light, stop), (sentence,)):
-        wanted = Wanted(concepts)
-        for _ in range(_OFTEN):
-            engine.count(wanted)
-        engine.stored([scored.doc_id for scored in engine.search(wanted, 10).best])
-    engine.bm25("bus light", 10)
-    engine.similar("lihgt")
-    engine.delete(["1"])
-    engine.commit()
-    engine.close()
 
 
 def _changed(folder: Path) -> int | None:
