@@ -114,7 +114,9 @@ class Engine(ABC):
 
     @abstractmethod
     def compact(self) -> None:
-        """Rewrite the whole index in one piece, which is searched faster than many; and commit."""
+        """Rewrite the whole index in one piece, which is searched faster than many, and commit;
+        where the disk has no room for that, leave it as it is.
+        """
 
     @abstractmethod
     def bm25(self, text: str, k: int) -> Ranked:

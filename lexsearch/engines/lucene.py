@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import time
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -50,6 +51,7 @@ _MADE = "lexsearch"  # the note in a Lucene commit that says how the index was m
 _RAM_BUFFER_MB = 128.0
 _THREADS = min(4, os.cpu_count() or 1)  # that Java turns documents into an index on
 _MAX_CLAUSES = 65_536
+_ROOM = 1.5  # times the size of an index must be free to rewrite it
 _COUNT_ALL = 2**31 - 1
 _MOST_FREQUENCIES = 200_000  # remembered
 _LATELY = 10_000  # of so many filters those used again and again are kept as sets of documents
@@ -170,6 +172,9 @@ class LuceneEngine(Engine):
 
     def compact(self) -> None:
         self._finish_all()
+        size = sum(file.stat().st_size for file in self._folder.iterdir())
+        if shutil.disk_usage(self._folder).free < _ROOM * size:
+            return  # the index is as good without
         joining = self._threads.submit(self._join)
         try:
             error = joining.exception()  # waited for here, and not in Java, so that Ctrl-C is heard
@@ -378,7 +383,7 @@ def _java_errors(folder: Path) -> Iterator[None]:
             if error.classname is None:
                 raise  # not Java's: a call that does not fit its declaration
             reason = str(error.innermessage or error.classname)
-            if "No space left" in reason:
+            if any("No space left" in line for line in (reason, *(error.stacktrace or ()))):
                 raise StorageError(f"the disk is full: {folder} could not be written") from error
             raise EngineError(
                 f"the text index {folder} is missing or broken ({reason}); "
