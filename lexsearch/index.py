@@ -48,6 +48,7 @@ from lexsearch.records import (
     Unknown,
 )
 from lexsearch.search import MATCHES, MODES, Found, Match, Searcher, Why
+from lexsearch.sizes import size_of
 
 if TYPE_CHECKING:
     from lexsearch.captioners import Captioner
@@ -625,8 +626,8 @@ class Index:
                 stages=tuple(Stage(*row) for row in catalog.stages()),
                 failures=tuple(catalog.failures()),
                 settings=self.settings,
-                caption_bytes=_size(self.path / "captions"),
-                text_index_bytes=_size(self._lucene),
+                caption_bytes=size_of(self.path / "captions"),
+                text_index_bytes=size_of(self._lucene),
             )
 
 
@@ -652,7 +653,3 @@ def _understood(query: str | Query, mode: str = "best", match: str = "best") -> 
     if isinstance(query, Query):
         return query
     return parse_plainly(query) if mode == "paper" else parse(query)
-
-
-def _size(folder: Path) -> int:
-    return sum(file.stat().st_size for file in folder.glob("*") if file.is_file())

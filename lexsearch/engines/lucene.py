@@ -45,6 +45,7 @@ from lexsearch.engines._weighing import K1, B, Weigher
 from lexsearch.errors import EngineError, StorageError
 from lexsearch.memo import Memo
 from lexsearch.records import Document
+from lexsearch.sizes import size_of
 
 _LAYOUT = 4  # goes up with every change of the fields
 _MADE = "lexsearch"  # the note in a Lucene commit that says how the index was made
@@ -172,8 +173,7 @@ class LuceneEngine(Engine):
 
     def compact(self) -> None:
         self._finish_all()
-        size = sum(file.stat().st_size for file in self._folder.iterdir())
-        if shutil.disk_usage(self._folder).free < _ROOM * size:
+        if shutil.disk_usage(self._folder).free < _ROOM * size_of(self._folder):
             return  # the index is as good without
         joining = self._threads.submit(self._join)
         try:
