@@ -23,8 +23,8 @@ from PIL import Image
 from PIL.Image import Resampling
 
 from lexsearch.captioners.tagger import Tagger
-from lexsearch.crops import STAGES
-from lexsearch.images import open_picture
+from lexsearch.images.crops import STAGES
+from lexsearch.images.files import open_picture
 
 _SIDE = Tagger.view_side
 

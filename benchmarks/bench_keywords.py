@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """How long a search takes that understands keywords, in a large index of real captions.
 
     benchmarks/bench_keywords.py --keep DIR
@@ -23,7 +22,7 @@ from pathlib import Path
 from common import LEXSEARCH, data_folder, seconds, table
 
 import lexsearch
-from lexsearch.crops import fixed, whole
+from lexsearch.images.crops import fixed, whole
 
 _WIDTH, _HEIGHT = 640, 480
 _WARM, _COLD, _NOUNS = 200, 9, 300

@@ -17,7 +17,8 @@ from pathlib import Path
 from common import LEXSEARCH, fresh, say, seconds, table
 from PIL import Image
 
-from lexsearch.captioners import Captioner, View, Words
+from lexsearch.captioners import Captioner, Words
+from lexsearch.records import View
 
 
 def main() -> None:

@@ -1,8 +1,8 @@
 """An index: a folder that holds captions, a catalog of files and a text index.
 
     <index>/index.json     how it ranks, and the captioner last used
-    <index>/captions/      Parquet shards: the asset (see lexsearch.captions)
-    <index>/catalog.sqlite which files lie where (see lexsearch.catalog)
+    <index>/captions/      Parquet shards: the asset (see lexsearch.storage.captions)
+    <index>/catalog.sqlite which files lie where (see lexsearch.storage.catalog)
     <index>/lucene/        the text index, made from the captions and made anew whenever it breaks
 
 Captions are written first, then the catalog, then the text index; each step can be done again
@@ -23,8 +23,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from lexsearch.catalog import Catalog
-from lexsearch.engines import Engine, Ranking, Scored, Stored, open_engine
+from lexsearch.engines import Engine, Ranking, ScoredDoc, StoredDocument, open_engine
 from lexsearch.errors import (
     EngineError,
     IndexNotFound,
@@ -32,8 +31,6 @@ from lexsearch.errors import (
     IndexUnusable,
     LexsearchError,
 )
-from lexsearch.lexicon import Lexicon
-from lexsearch.queries import parse, parse_plainly
 from lexsearch.records import (
     WHOLE,
     Caption,
@@ -45,19 +42,22 @@ from lexsearch.records import (
     Query,
     Results,
     Suggestion,
-    Unknown,
+    UnmatchedKeyword,
 )
-from lexsearch.search import MATCHES, MODES, Found, Match, Searcher, Why
-from lexsearch.sizes import size_of
+from lexsearch.searching.searcher import MATCHES, MODES, Explanation, Match, Searcher, SearchHits
+from lexsearch.storage.catalog import Catalog
+from lexsearch.storage.sizes import size_of
+from lexsearch.text.lexicon import Lexicon
+from lexsearch.text.queries import parse, parse_plainly
 
 if TYPE_CHECKING:
     from lexsearch.captioners import Captioner
-    from lexsearch.captions import CaptionStore
-    from lexsearch.indexing import Report
-    from lexsearch.running import Running
-    from lexsearch.sessions import Session
-    from lexsearch.transfer import Imported
-    from lexsearch.writing import Writer
+    from lexsearch.indexing.local import Report
+    from lexsearch.searching.sessions import Session
+    from lexsearch.storage.captions import CaptionStore
+    from lexsearch.storage.progress_file import Running
+    from lexsearch.storage.transfer import Imported
+    from lexsearch.storage.writer import Writer
 
 _FORMAT = 1
 T = TypeVar("T")
@@ -80,7 +80,7 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class PictureInfo:
     """What is known of one picture: where it lies, and its captions in effect."""
 
     doc_id: str
@@ -230,7 +230,7 @@ class Index:
         Raises QueryError for an empty query.
         """
         parsed = _understood(query, mode, match)
-        nothing = Found([], 0, [], [])
+        nothing = SearchHits([], 0, [], [])
         with self._lock:
             found = self._answer(
                 parsed, nothing, lambda one, asked: one.find(asked, k, mode, match, skip)
@@ -240,7 +240,7 @@ class Index:
             searcher = self._searcher
             paths = self._paths([scored.doc_id for scored in found.documents])
         why = searcher.why(found)  # the longest part, with nothing locked
-        unknown: tuple[Unknown, ...] = ()
+        unknown: tuple[UnmatchedKeyword, ...] = ()
         if all(missing for _, missing in why):
             unknown = self._answer(parsed, (), lambda one, _: one.unknown(found, why))
         each = zip(found.documents, found.stored, why, strict=True)
@@ -279,7 +279,7 @@ class Index:
 
     def session(self, query: str | Query) -> Session:
         """A search that goes on in rounds: keywords are added, dropped, taken back."""
-        from lexsearch.sessions import Session
+        from lexsearch.searching.sessions import Session
 
         return Session(self, _understood(query))
 
@@ -294,7 +294,7 @@ class Index:
 
     def rank(
         self, query: str | Query, k: int, *, mode: str = "best", match: Match = "any"
-    ) -> list[Scored]:
+    ) -> list[ScoredDoc]:
         """The k best documents, best first, as `search` ranks them, without paths and words.
 
         For many queries at great depths, as in evaluation.
@@ -327,7 +327,7 @@ class Index:
 
     def contents(self) -> Iterator[Document]:
         """What can be found, as the text index has it: each with its captions in effect joined."""
-        from lexsearch.documents import compose
+        from lexsearch.storage.documents import compose
 
         listed = set(self.documents())
         for doc_id, captions in self._store().scan() if listed else ():
@@ -423,7 +423,7 @@ class Index:
     # Changing
 
     def _writing(self) -> AbstractContextManager[Writer]:
-        from lexsearch.writing import writing
+        from lexsearch.storage.writer import writing
 
         return writing(self.path, self.settings.ranking, self.settings.captioner)
 
@@ -447,10 +447,10 @@ class Index:
         Returns counts, and the files that failed with the reasons.
         """
         from lexsearch.captioners import open_captioner
-        from lexsearch.crops import SCHEMES
-        from lexsearch.images import MAX_PIXELS
-        from lexsearch.indexing import add
-        from lexsearch.running import telling
+        from lexsearch.images.crops import SCHEMES
+        from lexsearch.images.files import MAX_PIXELS
+        from lexsearch.indexing.local import add
+        from lexsearch.storage.progress_file import publish_progress
 
         if crops not in SCHEMES:
             raise LexsearchError(f"there is no way to cut {crops!r}; choose {', '.join(SCHEMES)}")
@@ -464,10 +464,10 @@ class Index:
                 if self.settings.captioner != opened.key:
                     # Which captions count changes even where there is nothing to caption.
                     with writer.catalog.transaction():
-                        writer.catalog.wait_for_all()
+                        writer.catalog.mark_all_stale()
                     self._write_settings(replace(self.settings, captioner=opened.key))
                     writer.current = opened.key
-                with telling(self.path, progress) as tell:
+                with publish_progress(self.path, progress) as tell:
                     return add(writer, absolute, opened, crops, max_pixels or MAX_PIXELS, tell)
         finally:
             if isinstance(captioner, str):
@@ -484,7 +484,7 @@ class Index:
                     rows = list(writer.catalog.files_under(os.path.abspath(name)))
                     for row in rows:
                         writer.catalog.drop_file(row.path)
-                    removed += len(rows) or writer.catalog.unlist(str(name))
+                    removed += len(rows) or writer.catalog.exclude(str(name))
                     writer.catalog.drop_failures(os.path.abspath(name))
             writer.sync()
         return removed
@@ -517,10 +517,10 @@ class Index:
     def import_captions(
         self, lines: Iterable[str], progress: ProgressCallback = _ignore
     ) -> Imported:
-        """Take captions from JSON Lines (see `lexsearch.transfer.from_json`), with or without
-        pictures at hand. A caption that is known with another text counts as corrected.
+        """Take captions from JSON Lines (see `lexsearch.storage.transfer.from_json`), with or
+        without pictures at hand. A caption that is known with another text counts as corrected.
         """
-        from lexsearch.transfer import import_captions
+        from lexsearch.storage.transfer import import_captions
 
         with self._writing() as writer:
             return import_captions(writer, lines, progress)
@@ -530,8 +530,8 @@ class Index:
 
         In order of document.
         """
-        from lexsearch.documents import latest
-        from lexsearch.transfer import to_json
+        from lexsearch.storage.documents import latest
+        from lexsearch.storage.transfer import to_json
 
         for doc_id, captions in self._store().scan():
             if not self._reading().is_listed(doc_id):
@@ -541,13 +541,13 @@ class Index:
                 if caption.text is not None:
                     yield to_json(caption, path)
 
-    def known(self, name: str | os.PathLike[str]) -> Known:
+    def describe(self, name: str | os.PathLike[str]) -> PictureInfo:
         """What is known of a picture, by its path or doc_id; LexsearchError when nothing is."""
         doc_id = self._find(name)
         captions = [row for _, rows in self._store().scan([doc_id]) for row in rows]
-        from lexsearch.documents import in_effect
+        from lexsearch.storage.documents import in_effect
 
-        return Known(
+        return PictureInfo(
             doc_id,
             self._paths([doc_id])[doc_id],
             tuple(in_effect(captions, self.settings.captioner)),
@@ -566,7 +566,7 @@ class Index:
 
         text: what to say of the crop; None withdraws an earlier correction.
         """
-        known = self.known(name)
+        known = self.describe(name)
         row = next((row for row in known.captions if row.crop == crop), None)
         if row is None:
             crops = ", ".join(dict.fromkeys(row.crop for row in known.captions))
@@ -584,7 +584,7 @@ class Index:
             writer.sync()
 
     def _store(self) -> CaptionStore:
-        from lexsearch.captions import CaptionStore
+        from lexsearch.storage.captions import CaptionStore
 
         return CaptionStore(self.path / "captions")
 
@@ -597,7 +597,7 @@ class Index:
             if catalog.has_document(str(name)):
                 return str(name)
             if os.path.isfile(name):
-                from lexsearch.images import hash_file
+                from lexsearch.images.files import hash_file
 
                 doc_id = hash_file(os.fspath(name))
                 if catalog.has_document(doc_id):
@@ -606,7 +606,7 @@ class Index:
 
     def running(self) -> Running | None:
         """How far the process is that fills this index right now; None when there is none."""
-        from lexsearch.running import running
+        from lexsearch.storage.progress_file import running
 
         return running(self.path)
 
@@ -636,8 +636,8 @@ def _hit(
     score: float,
     doc_id: str,
     paths: tuple[str, ...],
-    stored: Stored,
-    why: Why,
+    stored: StoredDocument,
+    why: Explanation,
 ) -> Hit:
     evidence, missing = why
     width, height = stored.size or (None, None)

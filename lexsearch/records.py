@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 WHOLE = "whole"
 
@@ -148,6 +151,33 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True)
+class View:
+    """One crop of one picture, ready to be looked at.
+
+    crop: its name, and its box in pixels of the upright picture.
+    image: RGB, upright, never enlarged; its longer side is at most the captioner's `view_side`.
+    prepared: what the captioner's `prepare` made of the image, for itself alone.
+    """
+
+    crop: Crop
+    image: Image
+    prepared: Any = None
+
+
+class CaptionText(NamedTuple):
+    """What a captioner has to say of a view.
+
+    field: "caption" for a description, "text" for words read in the picture, "seen" for the name
+        of one thing that the caption names too, to say in `box` where exactly it is.
+    box: in pixels of the upright picture; None for the whole view.
+    """
+
+    text: str
+    field: str = "caption"
+    box: Box | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """Why a picture matched one keyword.
 
@@ -206,7 +236,7 @@ class Suggestion:
     count: int
 
 
-class Unknown(NamedTuple):
+class UnmatchedKeyword(NamedTuple):
     """A keyword that no picture has, and the nearest words that some have."""
 
     keyword: str
@@ -223,7 +253,7 @@ class Results(list[Hit]):
 
     query: Query
     total: int
-    unknown: tuple[Unknown, ...]
+    unknown: tuple[UnmatchedKeyword, ...]
 
     def __init__(
         self,
@@ -231,7 +261,7 @@ class Results(list[Hit]):
         *,
         query: Query,
         total: int = 0,
-        unknown: tuple[Unknown, ...] = (),
+        unknown: tuple[UnmatchedKeyword, ...] = (),
     ) -> None:
         super().__init__(hits)
         self.query = query
@@ -240,7 +270,7 @@ class Results(list[Hit]):
 
     def _repr_html_(self) -> str:
         """The pictures with their boxes, for notebooks."""
-        from lexsearch.notebook import render
+        from lexsearch.display.notebook import render
 
         return render(self, str(self.query), self.total)
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from lexsearch.captioners import Captioner, View, Words
+from lexsearch.captioners import Captioner
 from lexsearch.errors import CaptionerError
-from lexsearch.records import CaptionerKey
+from lexsearch.records import CaptionerKey, CaptionText, View
 
 COLOURS = {
     "red": (255, 0, 0),
@@ -55,7 +55,7 @@ class FakeCaptioner(Captioner):
         self._fails_on = fails_on
         self._says = says
 
-    def caption(self, views: Sequence[View]) -> list[list[Words] | CaptionerError]:
+    def caption(self, views: Sequence[View]) -> list[list[CaptionText] | CaptionerError]:
         assert views, "a captioner is never asked about nothing"
         colours = [_mean_colour(view.image) for view in views]
         if self._fails_on in map(_nearest, colours):
@@ -68,7 +68,7 @@ class FakeCaptioner(Captioner):
             with self._log.open("a") as log:  # one write, so that a kill cannot cut a line
                 log.write("".join(f"{code}\t{crop}\n" for code, crop in seen))
         return [
-            [Words(" ".join(filter(None, (_nearest(c), crop, code, self._says))))]
+            [CaptionText(" ".join(filter(None, (_nearest(c), crop, code, self._says))))]
             for c, (code, crop) in zip(colours, seen, strict=True)
         ]
 

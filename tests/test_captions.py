@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lexsearch.captions import BrokenShard, CaptionStore
-from lexsearch.documents import compose, in_effect
 from lexsearch.records import Box, Caption, CaptionerKey
+from lexsearch.storage.captions import BrokenShard, CaptionStore
+from lexsearch.storage.documents import compose, in_effect
 
 TAGGER, OTHER, HUMAN = (
     CaptionerKey("tagger", "1"),

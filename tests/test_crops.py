@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lexsearch.crops import (
+from lexsearch.images.crops import (
     MIN_SIDE,
     NAMES,
     SCHEMES,

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lexsearch.engines import Scored
+from lexsearch.engines import ScoredDoc
 from lexsearch.errors import EvaluationError
 from lexsearch.evaluation import tasks
 from lexsearch.evaluation.datasets import Dataset, open_dataset
@@ -377,7 +377,7 @@ def test_wrong_trec_files_are_told(tmp_path: Path, read: object, text: str, mess
 )
 def test_a_run_is_read_as_it_was_written(run: dict[str, list[tuple[str, float]]]) -> None:
     ranked = {
-        query_id: sorted((Scored(*hit) for hit in hits), key=lambda hit: -hit.score)
+        query_id: sorted((ScoredDoc(*hit) for hit in hits), key=lambda hit: -hit.score)
         for query_id, hits in run.items()
     }
     with TemporaryDirectory() as folder:

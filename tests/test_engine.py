@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from conftest import Run
 
-from lexsearch.engines import Concept, Engine, Ranking, Wanted, Way, open_engine
+from lexsearch.engines import Concept, Engine, EngineQuery, Ranking, Variant, open_engine
 from lexsearch.errors import EngineError
 from lexsearch.records import Box, Document, Passage
 
@@ -18,8 +18,8 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
     engine.close()
 
 
-def wanted(*texts: str) -> Wanted:
-    return Wanted(tuple(Concept((Way(text),)) for text in texts))
+def wanted(*texts: str) -> EngineQuery:
+    return EngineQuery(tuple(Concept((Variant(text),)) for text in texts))
 
 
 def found(engine: Engine, *texts: str, k: int = 10) -> list[str]:
@@ -119,11 +119,13 @@ def test_captions_that_agree_count_more_than_one_that_repeats(engine: Engine) ->
 def test_what_is_required_or_excluded(engine: Engine) -> None:
     hold(engine, both="cat dog", cat="cat", dog="dog")
     cat, dog = wanted("cat", "dog").concepts
-    assert [hit.doc_id for hit in engine.search(Wanted((cat,), required=(dog,)), 9).best] == [
+    assert [hit.doc_id for hit in engine.search(EngineQuery((cat,), required=(dog,)), 9).best] == [
         "both"
     ]
-    assert [hit.doc_id for hit in engine.search(Wanted((cat,), excluded=(dog,)), 9).best] == ["cat"]
-    assert engine.count(Wanted((), excluded=(dog,))) == 1
+    assert [hit.doc_id for hit in engine.search(EngineQuery((cat,), excluded=(dog,)), 9).best] == [
+        "cat"
+    ]
+    assert engine.count(EngineQuery((), excluded=(dog,))) == 1
 
 
 def test_words_of_a_phrase_stand_side_by_side_or_near(engine: Engine) -> None:
@@ -133,18 +135,18 @@ def test_words_of_a_phrase_stand_side_by_side_or_near(engine: Engine) -> None:
         near="a traffic control light",
         far="light, in heavy rain, on a long road with traffic",
     )
-    exact = Wanted((Concept((Way("traffic light"),)),))
-    near = Wanted((Concept((Way("traffic light", apart=True),)),))
+    exact = EngineQuery((Concept((Variant("traffic light"),)),))
+    near = EngineQuery((Concept((Variant("traffic light", apart=True),)),))
     assert [hit.doc_id for hit in engine.search(exact, 9).best] == ["side"]
     assert [hit.doc_id for hit in engine.search(near, 9).best] == ["side", "near"]
 
 
 def test_parts_need_as_many_as_asked(engine: Engine) -> None:
     hold(engine, two="dog beach", one="dog", none="cat")
-    parts = tuple(Concept((Way(word),)) for word in ("dog", "beach", "ball"))
+    parts = tuple(Concept((Variant(word),)) for word in ("dog", "beach", "ball"))
     for least, ids in ((1, ["two", "one"]), (2, ["two"]), (3, [])):
-        concept = Concept(parts=parts, least=least, sentence="dog beach ball")
-        assert [hit.doc_id for hit in engine.search(Wanted((concept,)), 9).best] == ids
+        concept = Concept(parts=parts, minimum_should_match=least, sentence="dog beach ball")
+        assert [hit.doc_id for hit in engine.search(EngineQuery((concept,)), 9).best] == ids
 
 
 def test_fields_are_searched_apart_and_stored(engine: Engine) -> None:
@@ -157,8 +159,10 @@ def test_fields_are_searched_apart_and_stored(engine: Engine) -> None:
     engine.update([Document("a", "a shop", passages, (10, 9))])
     engine.commit()
     for text, field in (("cero emisiones", "text"), ("rome", "name"), ("2023-07", "date")):
-        assert len(engine.search(Wanted((Concept((Way(text, field=field),)),)), 9).best) == 1
-        assert engine.search(Wanted((Concept((Way(text),)),)), 9).best == []
+        assert (
+            len(engine.search(EngineQuery((Concept((Variant(text, field=field),)),)), 9).best) == 1
+        )
+        assert engine.search(EngineQuery((Concept((Variant(text),)),)), 9).best == []
     [stored] = engine.stored(["a"])
     assert (stored.passages, stored.size) == (passages, (10, 9))
     assert engine.stored(["unknown"])[0].passages == ()

@@ -19,26 +19,26 @@ from conftest import Run
 from fakes import FakeCaptioner, code_of, numbered_pictures
 
 import lexsearch
-from lexsearch.captions import CaptionStore
 from lexsearch.errors import IndexLocked, IndexReadOnly, IndexUnusable, StorageError
+from lexsearch.storage.captions import CaptionStore
 
 PICTURES, CROPS = 60, 18
 BATCH = 12
 KILLS = 20
 
 ADD = """
-import sys, lexsearch, lexsearch.indexing
+import sys, lexsearch, lexsearch.indexing.local
 from pathlib import Path
 from fakes import FakeCaptioner
-lexsearch.indexing._KEEP_SECONDS = 0.0
+lexsearch.indexing.local._KEEP_SECONDS = 0.0
 index, photos, log, batch = sys.argv[1:]
 captioner = FakeCaptioner(batch_size=int(batch), log=Path(log), delay=0.02)
 lexsearch.open(index).add(photos, captioner=captioner, progress=lambda p: print(p, flush=True))
 """
 
 IMPORT = """
-import sys, lexsearch, lexsearch.transfer
-lexsearch.transfer._CHUNK_ROWS = 20
+import sys, lexsearch, lexsearch.storage.transfer
+lexsearch.storage.transfer._CHUNK_ROWS = 20
 with open(sys.argv[2]) as lines:
     lexsearch.open(sys.argv[1]).import_captions(lines)
 """

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import ExifTags, Image
 
-from lexsearch.crops import fixed, whole
 from lexsearch.errors import ImageError
-from lexsearch.images import (
+from lexsearch.images.crops import fixed, whole
+from lexsearch.images.files import (
     ImageFile,
     Picture,
     Unreadable,
@@ -249,7 +249,7 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_may_not_be_read_is_named(tmp_path: Path) -> None:
-    program = "import sys; from lexsearch.images import find; print(list(find(sys.argv[1])))"
+    program = "import sys; from lexsearch.images.files import find; print(list(find(sys.argv[1])))"
     (tmp_path / "closed").mkdir(mode=0o000)
     if os.access(tmp_path / "closed", os.R_OK):
         pytest.skip("this user may read everything")

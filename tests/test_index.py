@@ -23,7 +23,7 @@ from lexsearch.errors import (
     LexsearchError,
     QueryError,
 )
-from lexsearch.indexing import Report
+from lexsearch.indexing.local import Report
 
 
 def found(index: Index, query: str, k: int = 100) -> list[str]:
@@ -42,7 +42,7 @@ def counts(report: Report) -> dict[str, int]:
 
 
 def saying(index: Index, name: str | Path, crop: str = "whole") -> list[str | None]:
-    return [row.text for row in index.known(name).captions if row.crop == crop]
+    return [row.text for row in index.describe(name).captions if row.crop == crop]
 
 
 class TestAdding:
@@ -88,7 +88,7 @@ class TestAdding:
         assert counts(report) == {"added": 3, "captioned": 3}
         assert captioner.batches == [3, *[10] * 5, 1]
         for number in range(3):
-            assert len(index.known(photos / f"{number:04}.png").captions) == 18
+            assert len(index.describe(photos / f"{number:04}.png").captions) == 18
 
     def test_a_view_that_fails_costs_its_picture_alone(self, index, photos):
         class Squeamish(FakeCaptioner):
@@ -109,7 +109,7 @@ class TestAdding:
             ("0001.png", "ugh")
         ]
         assert len(captioner.captioned) <= 3 * 18, "nothing was asked twice"
-        crops = {n: len(index.known(photos / f"{n:04}.png").captions) for n in range(3)}
+        crops = {n: len(index.describe(photos / f"{n:04}.png").captions) for n in range(3)}
         assert crops == {0: 18, 1: 1, 2: 18}
 
     def test_a_captioner_that_cannot_go_on_ends_the_run_and_the_next_goes_on(self, index, photos):
@@ -379,13 +379,13 @@ class TestCorrections:
             index.edit_caption(self.place, "a dog", crop="nose")
 
     def test_a_picture_is_known_by_path_by_id_and_by_content(self, index, tmp_path):
-        known = index.known(self.place)
-        assert known == index.known(known.doc_id)
+        known = index.describe(self.place)
+        assert known == index.describe(known.doc_id)
         elsewhere = tmp_path / "elsewhere.png"
         shutil.copy(self.place, elsewhere)
-        assert index.known(elsewhere) == known
+        assert index.describe(elsewhere) == known
         with pytest.raises(LexsearchError, match=r"nowhere\.png"):
-            index.known(tmp_path / "nowhere.png")
+            index.describe(tmp_path / "nowhere.png")
 
 
 class TestCaptioners:
@@ -424,7 +424,7 @@ class TestCaptioners:
             captioner.captioned.clear()
             index.add(photos, captioner=captioner, crops=scheme)
             assert len(captioner.captioned) == more
-        assert len(index.known(photos / "sea.png").captions) == 41
+        assert len(index.describe(photos / "sea.png").captions) == 41
 
     def test_status_tells_what_is_missing(self, index, photos, captioner):
         numbered_pictures(photos, 3)
@@ -669,7 +669,7 @@ class TestTransfer:
     def test_captions_of_a_picture_in_a_folder_are_added_to_its_own(self, index, photos, captioner):
         place = picture(photos / "sea.png", "blue")
         index.add(photos, captioner=captioner)
-        doc_id = index.known(place).doc_id
+        doc_id = index.describe(place).doc_id
         index.import_captions([json.dumps({"doc_id": doc_id, "text": "a camel"})])
         assert index.search("camel")[0].path == str(place)
         place.unlink()

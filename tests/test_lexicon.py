@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-import lexsearch.lexicon
+import lexsearch.text.lexicon
 from lexsearch.engines import Ranking, open_engine
-from lexsearch.lexicon import Alternative, Lexicon
+from lexsearch.text.lexicon import Alternative, Lexicon
 
-FOLDER = Path(lexsearch.lexicon.__file__).parent
+FOLDER = Path(lexsearch.text.lexicon.__file__).parent
 SIGNS = {"=": "synonym", "<": "kind", ">": "broader"}
 
 

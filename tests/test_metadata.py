@@ -8,7 +8,7 @@ from fakes import FakeCaptioner
 from PIL import ExifTags, Image
 
 import lexsearch
-from lexsearch import metadata
+from lexsearch.images import metadata
 
 XMP = """<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF
  xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description rdf:about=""

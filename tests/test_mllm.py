@@ -18,13 +18,13 @@ from PIL import Image
 from random_llava import SIDE, save_tiny_llava, save_tiny_llava_next
 
 import lexsearch
-from lexsearch.captioners import View, open_captioner
-from lexsearch.captioners._framing import FILL, MAX_RATIO, frame
-from lexsearch.captioners._prompts import FOLLOW_UP, PROMPTS, clean
-from lexsearch.captioners._weights import Weights, choose_precision, find_weights, is_cached
+from lexsearch.captioners import open_captioner
 from lexsearch.captioners.mllm import Mllm
+from lexsearch.captioners.mllm.framing import FILL, MAX_RATIO, frame
+from lexsearch.captioners.mllm.weights import Weights, choose_precision, find_weights, is_cached
+from lexsearch.captioners.prompts import FOLLOW_UP, PROMPTS, clean
 from lexsearch.errors import CaptionerError, CaptionerUnavailable
-from lexsearch.records import WHOLE, Box, CaptionerKey, Crop
+from lexsearch.records import WHOLE, Box, CaptionerKey, Crop, View
 
 SIZES = [(56, 40), (30, 56), (56, 56), (20, 12), (56, 1), (1, 56), (1, 1)]
 

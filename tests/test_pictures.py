@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageChops, ImageStat
 
-from lexsearch import pictures
-from lexsearch.pictures import contact_sheet, terminal_thumbnail
+from lexsearch.display import terminal as pictures
+from lexsearch.display.terminal import contact_sheet, terminal_thumbnail
 
 RED, BLUE = (200, 30, 30), (30, 30, 200)
 

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lexsearch.errors import QueryError
-from lexsearch.queries import parse
 from lexsearch.records import FIELDS, Keyword, Query
+from lexsearch.text.queries import parse
 
 
 def keywords(text: str) -> list[str]:

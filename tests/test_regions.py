@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lexsearch.crops import fixed, whole
+from lexsearch.images.crops import fixed, whole
 from lexsearch.records import Box
-from lexsearch.regions import agreed, locate
+from lexsearch.searching.regions import agreed, locate
 
 CROPS = {crop.name: crop.box for crop in (*whole(600, 600), *fixed(600, 600))}
 

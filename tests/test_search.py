@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 import lexsearch
 from lexsearch.errors import LexsearchError, QueryError
-from lexsearch.queries import parse
 from lexsearch.records import Box, Hit, Keyword, Query
+from lexsearch.text.queries import parse
 
 
 def fill(index: lexsearch.Index, documents: Mapping[str, object]) -> lexsearch.Index:
@@ -489,7 +489,7 @@ def check(index: lexsearch.Index, results: lexsearch.records.Results, match: str
     asked = [keyword for keyword in results.query.keywords if keyword.sign != "-"]
     for hit in results:
         captions = {}
-        for row in index.known(hit.doc_id).captions:
+        for row in index.describe(hit.doc_id).captions:
             captions.setdefault(row.crop, []).append(_plain(row.text or ""))
         assert not hit.evidence or sum(why.share for why in hit.evidence) == pytest.approx(1)
         for why in hit.evidence:

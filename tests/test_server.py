@@ -29,12 +29,13 @@ from hypothesis import strategies as st
 from PIL import Image
 from random_llava import save_tiny_llava
 
-from lexsearch.captioners import View, _chat, open_captioner
-from lexsearch.captioners._framing import FILL
-from lexsearch.captioners._prompts import FOLLOW_UP, PROMPTS
+from lexsearch import chat as _chat
+from lexsearch.captioners import open_captioner
+from lexsearch.captioners.mllm.framing import FILL
+from lexsearch.captioners.prompts import FOLLOW_UP, PROMPTS
 from lexsearch.captioners.server import API_KEY, Server
 from lexsearch.errors import CaptionerError, CaptionerUnavailable
-from lexsearch.records import WHOLE, Box, Crop
+from lexsearch.records import WHOLE, Box, Crop, View
 
 KEY = "sk-do-not-tell-123"
 

@@ -33,7 +33,7 @@ def having(*words: str) -> set[str]:
     return {name for name, text in CAPTIONS.items() if all(word in text for word in words)}
 
 
-def found(session: lexsearch.sessions.Session, missing: int = 0) -> set[str]:
+def found(session: lexsearch.searching.sessions.Session, missing: int = 0) -> set[str]:
     return {hit.doc_id for hit in session.search() if len(hit.missing) <= missing}
 
 

@@ -13,16 +13,16 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from lexsearch import crops
-from lexsearch.captioners import Captioner, View, open_captioner
-from lexsearch.captioners import _detector as detector_module
-from lexsearch.captioners import _text as text_module
-from lexsearch.captioners._classifier import _read_words
-from lexsearch.captioners._detector import NAMES, Detection, _without_doubles
+from lexsearch.captioners import Captioner, open_captioner
 from lexsearch.captioners.tagger import _count
+from lexsearch.captioners.tagger import detector as detector_module
+from lexsearch.captioners.tagger import reader as text_module
+from lexsearch.captioners.tagger.classifier import _read_words
+from lexsearch.captioners.tagger.detector import NAMES, Detection, _without_doubles
 from lexsearch.errors import CaptionerError
-from lexsearch.images import Picture, open_picture
-from lexsearch.records import WHOLE, Box, Crop
+from lexsearch.images import crops
+from lexsearch.images.files import Picture, open_picture
+from lexsearch.records import WHOLE, Box, Crop, View
 
 REPOSITORY = Path(__file__).parent.parent
 SHARED_DATA = Path(os.environ.get("LEXSEARCH_SHARED_DATA", REPOSITORY.parent / "shared" / "data"))
@@ -32,7 +32,7 @@ needs_detector = pytest.mark.skipif(
     not detector_module.Detector.is_installed(), reason='pip install "lexsearch[detect]"'
 )
 needs_reader = pytest.mark.skipif(
-    not text_module.Reader.is_installed(), reason='pip install "lexsearch[ocr]"'
+    not text_module.OcrReader.is_installed(), reason='pip install "lexsearch[ocr]"'
 )
 
 
@@ -212,7 +212,7 @@ def test_a_reader_without_models_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(text_module, "_find_model", missing)
     with pytest.raises(CaptionerError, match="rapidocr"):
-        text_module.Reader()
+        text_module.OcrReader()
 
 
 def test_the_network_is_never_asked(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import lexsearch
 from lexsearch.errors import ImportFormatError
 from lexsearch.records import Box
-from lexsearch.transfer import from_json, to_json
+from lexsearch.storage.transfer import from_json, to_json
 
 
 def take(index: lexsearch.Index, *rows: dict[str, object]) -> tuple[int, int, int, int]:

@@ -20,8 +20,8 @@ from fakes import FakeCaptioner, picture
 from PIL import Image
 
 import lexsearch
-from lexsearch.web import asking
-from lexsearch.web.remembered import Searches
+from lexsearch.web import service as asking
+from lexsearch.web.cache import Searches
 from lexsearch.web.thumbnails import Thumbnails
 
 TOKEN = "a-token-for-tests"
@@ -463,7 +463,7 @@ def test_the_state_tells_of_failures_and_of_a_running_index(folder: Path, server
 
 
 def test_what_a_killed_process_left_is_not_taken_for_a_running_one(tmp_path: Path) -> None:
-    from lexsearch.running import running
+    from lexsearch.storage.progress_file import running
 
     gone = {"pid": 2**22 + 1, "host": os.uname().nodename, "started": 0.0, "told": time.time()}
     progress = {"stage": "x", "done": 1, "total": 2, "unit": "picture", "failed": 0}

@@ -10,41 +10,9 @@ import importlib
 import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lexsearch.errors import CaptionerError
-from lexsearch.records import Box, CaptionerKey, Crop
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """One crop of one picture, ready to be looked at.
-
-    crop: its name, and its box in pixels of the upright picture.
-    image: RGB, upright, never enlarged; its longer side is at most the captioner's `view_side`.
-    prepared: what the captioner's `prepare` made of the image, for itself alone.
-    """
-
-    crop: Crop
-    image: Image
-    prepared: Any = None
-
-
-class Words(NamedTuple):
-    """What a captioner has to say of a view.
-
-    field: "caption" for a description, "text" for words read in the picture, "seen" for the name
-        of one thing that the caption names too, to say in `box` where exactly it is.
-    box: in pixels of the upright picture; None for the whole view.
-    """
-
-    text: str
-    field: str = "caption"
-    box: Box | None = None
+from lexsearch.records import CaptionerKey, CaptionText, View
 
 
 class Captioner(ABC):
@@ -74,7 +42,7 @@ class Captioner(ABC):
         return view
 
     @abstractmethod
-    def caption(self, views: Sequence[View]) -> list[list[Words] | CaptionerError]:
+    def caption(self, views: Sequence[View]) -> list[list[CaptionText] | CaptionerError]:
         """Words for each view, in the order of `views`; an empty list where it sees nothing,
         and in place of words the error, where this one view cannot be captioned.
 
@@ -122,8 +90,8 @@ def open_captioner(name: str = "auto", **options: object) -> Captioner:
 
 
 def _automatic() -> str:
-    from lexsearch.captioners._weights import is_cached
     from lexsearch.captioners.mllm import DEFAULT_MODEL
+    from lexsearch.captioners.mllm.weights import is_cached
 
     if not is_cached(DEFAULT_MODEL):
         return "tagger"

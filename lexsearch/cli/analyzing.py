@@ -72,7 +72,7 @@ def words(name: str | None, path: str, top: int, as_json: bool, plot: Path | Non
 
 def _texts(index: Index, name: str | None) -> Iterator[str]:
     if name is not None:
-        yield from (row.text for row in index.known(name).captions if row.text)
+        yield from (row.text for row in index.describe(name).captions if row.text)
     else:
         yield from (document.contents for document in index.contents())
 
@@ -152,7 +152,7 @@ def _print_scores(title: str, scores: CropScores) -> None:
 
 def _of_folder(place: Path, labels: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
     from lexsearch.errors import EvaluationError
-    from lexsearch.images import ImageFile, find
+    from lexsearch.images.files import ImageFile, find
 
     files = [file.path for file in find(str(place)) if isinstance(file, ImageFile)]
     if not files:

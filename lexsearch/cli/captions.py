@@ -43,7 +43,7 @@ def edit(name: str, crop: str, text: str | None, path: str) -> None:
     expect_one_search()
     with Index(path, create=False) as index:
         if text is None:
-            said = [row.text or "" for row in index.known(name).captions if row.crop == crop]
+            said = [row.text or "" for row in index.describe(name).captions if row.crop == crop]
             text = click.edit("\n".join(said))
             if text is None:
                 say("unchanged")
@@ -64,7 +64,7 @@ def revert(name: str, crop: str, path: str) -> None:
     expect_one_search()
     with Index(path, create=False) as index:
         index.edit_caption(name, None, crop=crop)
-        said = [row.text for row in index.known(name).captions if row.crop == crop]
+        said = [row.text for row in index.describe(name).captions if row.crop == crop]
     click.echo(f"{printable(name)}, {crop}: {'; '.join(filter(None, said))}")
 
 

@@ -23,7 +23,7 @@ from lexsearch.cli.terminal import (
 )
 
 if TYPE_CHECKING:
-    from lexsearch.engines import Scored
+    from lexsearch.engines import ScoredDoc
     from lexsearch.evaluation.datasets import Dataset
     from lexsearch.evaluation.runner import Keep, Outcome
     from lexsearch.evaluation.significance import Comparison
@@ -251,7 +251,7 @@ def _runs(folder: Path | None) -> Iterator[Keep]:
 
     files: dict[str, IO[str]] = {}
 
-    def keep(task: Task, question: Question, ranking: Sequence[Scored]) -> None:
+    def keep(task: Task, question: Question, ranking: Sequence[ScoredDoc]) -> None:
         if folder is not None:
             if task.name not in files:
                 folder.mkdir(parents=True, exist_ok=True)

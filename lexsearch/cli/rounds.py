@@ -9,7 +9,7 @@ import click
 from lexsearch.cli.terminal import say, say_unknown
 from lexsearch.errors import LexsearchError, QueryError
 from lexsearch.records import Results
-from lexsearch.sessions import Session
+from lexsearch.searching.sessions import Session
 
 _HELP = """\
 words      look for them too: cup  or  -person  or  "fire hydrant"

@@ -29,9 +29,9 @@ from lexsearch.errors import StorageError
 if TYPE_CHECKING:
     from PIL import Image
 
-    from lexsearch.index import Index, Known
+    from lexsearch.index import Index, PictureInfo
     from lexsearch.records import Hit, Results
-    from lexsearch.search import Match
+    from lexsearch.searching.searcher import Match
 
 _SHOWN_CROPS = 4
 
@@ -121,7 +121,7 @@ def query(
         else:
             _print_hits(results, thumbnails, explain)
         if sheet and results:
-            from lexsearch.pictures import contact_sheet
+            from lexsearch.display.terminal import contact_sheet
 
             pictures = [(hit.path, _caption(hit)) for hit in results if hit.path]
             if pictures:
@@ -157,13 +157,13 @@ def show(name: str, path: str, text: str | None, output: str | None, as_json: bo
     """
     from lexsearch.engines import expect_one_search
     from lexsearch.index import Index
-    from lexsearch.transfer import to_json
+    from lexsearch.storage.transfer import to_json
 
     if output and not text:
         raise click.UsageError("--output needs --query")
     expect_one_search()
     with Index(path, create=False) as index:
-        known = index.known(name)
+        known = index.describe(name)
         hit = index.explain(text, name) if text else None
     if text:
         _show_where(known, hit, text, output or "boxes.png", as_json)
@@ -174,7 +174,7 @@ def show(name: str, path: str, text: str | None, output: str | None, as_json: bo
         _print_known(known)
 
 
-def _show_where(known: Known, hit: Hit | None, text: str, output: str, as_json: bool) -> None:
+def _show_where(known: PictureInfo, hit: Hit | None, text: str, output: str, as_json: bool) -> None:
     if hit is None:
         say(f"its captions do not say: {text}")
         sys.exit(NOTHING_FOUND)
@@ -183,7 +183,7 @@ def _show_where(known: Known, hit: Hit | None, text: str, output: str, as_json: 
     else:
         _explain(hit)
     if hit.path and os.path.exists(hit.path):
-        from lexsearch.pictures import draw_boxes
+        from lexsearch.display.terminal import draw_boxes
 
         boxes = [(one.keyword, one.box) for one in hit.evidence if one.box]
         _save(draw_boxes(hit.path, boxes), output)
@@ -274,7 +274,7 @@ def _open_hits(hits: Iterable[Hit]) -> None:
 
 
 def _print_thumbnail(path: str) -> None:
-    from lexsearch.pictures import terminal_thumbnail
+    from lexsearch.display.terminal import terminal_thumbnail
 
     if picture := terminal_thumbnail(path):
         click.echo(picture)
@@ -305,7 +305,7 @@ def _say_the_end(index: Index, results: Results, text: str, match: Match, k: int
         say(f"{k:,} of {results.total:,}; -k shows more")
 
 
-def _print_known(known: Known) -> None:
+def _print_known(known: PictureInfo) -> None:
     from datetime import datetime
 
     for place in known.paths:

@@ -1,7 +1,7 @@
 """The engine contract: a text index of documents, and what can be asked of it.
 
 An engine knows documents, words and how to weigh them. It knows nothing of files, captioners
-or what a person typed: `lexsearch.search` turns a query into what is wanted.
+or what a person typed: `lexsearch.searching.searcher` turns a query into what is wanted.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ class Ranking:
     b: float = 0.4
 
 
-class Scored(NamedTuple):
+class ScoredDoc(NamedTuple):
     """One document found, best first."""
 
     doc_id: str
     score: float
 
 
-class Ranked(NamedTuple):
+class TopDocs(NamedTuple):
     """The best documents, best first, and how many match."""
 
-    best: list[Scored]
+    best: list[ScoredDoc]
     total: int
 
 
@@ -44,7 +44,7 @@ APART = 1
 """Words that may stand between those of a phrase: a traffic control light, no light in traffic."""
 
 
-class Way(NamedTuple):
+class Variant(NamedTuple):
     """One way in which a document may show that it is about a concept.
 
     text: a word, or a phrase whose words stand side by side.
@@ -62,21 +62,21 @@ class Way(NamedTuple):
 class Concept(NamedTuple):
     """One thing that is looked for, or several that make up a sentence.
 
-    ways: a document with any of these matches.
+    variants: a document with any of these matches.
     hints: these alone are no match, but raise the rank.
     parts: or else, a document matches that matches `least` of these; those that few documents
         match weigh more.
     sentence: with parts, the captions are also weighed by BM25 against this text.
     """
 
-    ways: tuple[Way, ...] = ()
-    hints: tuple[Way, ...] = ()
+    variants: tuple[Variant, ...] = ()
+    hints: tuple[Variant, ...] = ()
     parts: tuple[Concept, ...] = ()
-    least: int = 1
+    minimum_should_match: int = 1
     sentence: str = ""
 
 
-class Wanted(NamedTuple):
+class EngineQuery(NamedTuple):
     """What to search for.
 
     concepts: documents that match more of them come first.
@@ -90,7 +90,7 @@ class Wanted(NamedTuple):
     everything: bool = False
 
 
-class Stored(NamedTuple):
+class StoredDocument(NamedTuple):
     """What an index holds of a document: its passages, and its picture's width and height."""
 
     passages: tuple[Passage, ...] = ()
@@ -119,17 +119,17 @@ class Engine(ABC):
         """
 
     @abstractmethod
-    def bm25(self, text: str, k: int) -> Ranked:
+    def bm25(self, text: str, k: int) -> TopDocs:
         """The k best documents for a bag of words by BM25 with Porter stems, ties in order of
         doc_id: what the paper does (Sec. 3.2), and what Pyserini gives.
         """
 
     @abstractmethod
-    def search(self, wanted: Wanted, k: int) -> Ranked:
+    def search(self, wanted: EngineQuery, k: int) -> TopDocs:
         """The k best documents (docs/how-it-ranks.md), ties in order of doc_id."""
 
     @abstractmethod
-    def count(self, wanted: Wanted | None = None) -> int:
+    def count(self, wanted: EngineQuery | None = None) -> int:
         """How many documents match; without `wanted`, how many there are."""
 
     @abstractmethod
@@ -161,7 +161,7 @@ class Engine(ABC):
         """Terms in the captions that are written almost alike, the nearest first."""
 
     @abstractmethod
-    def stored(self, doc_ids: Sequence[str]) -> list[Stored]:
+    def stored(self, doc_ids: Sequence[str]) -> list[StoredDocument]:
         """What the index holds of documents; nothing of unknown ones."""
 
     @abstractmethod
@@ -174,7 +174,7 @@ def expect_one_search() -> None:
 
     Heeded by an engine that is opened first after this.
     """
-    from lexsearch.engines._jvm import hurry
+    from lexsearch.engines.lucene.jvm import hurry
 
     hurry()
 

@@ -9,12 +9,12 @@ from typing import Any
 
 from PIL import Image
 
-from lexsearch.crops import fixed, overlapped, whole
 from lexsearch.errors import EvaluationError, ImageError
 from lexsearch.evaluation.baselines import DualEncoder
 from lexsearch.evaluation.plots import new_figure
 from lexsearch.evaluation.sources import ProgressCallback
-from lexsearch.images import open_picture
+from lexsearch.images.crops import fixed, overlapped, whole
+from lexsearch.images.files import open_picture
 from lexsearch.records import Crop, Progress
 
 WEIGHT = 2.5

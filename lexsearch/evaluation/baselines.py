@@ -13,11 +13,11 @@ from typing import Any
 
 from PIL import Image
 
-from lexsearch.engines import Scored
+from lexsearch.engines import ScoredDoc
 from lexsearch.errors import EvaluationError, ImageError
 from lexsearch.evaluation.datasets import Dataset, stem
 from lexsearch.evaluation.sources import ProgressCallback, Source
-from lexsearch.images import ImageFile, find, open_picture
+from lexsearch.images.files import ImageFile, find, open_picture
 from lexsearch.records import Progress
 
 _BATCH = 32
@@ -166,7 +166,7 @@ class DenseSource(Source):
             part = texts[start : start + 1024]
             self._texts.update(zip(part, self._encoder.encode_texts(part), strict=True))
 
-    def rank(self, text: str, depth: int | None) -> list[Scored]:
+    def rank(self, text: str, depth: int | None) -> list[ScoredDoc]:
         """The best `depth` pictures, or all, by cosine similarity."""
         import numpy as np
 
@@ -174,7 +174,7 @@ class DenseSource(Source):
             self.prepare([text], lambda progress: None)
         scores = self._vectors @ self._texts[text]
         best = np.argsort(-scores, kind="stable")[:depth]
-        return [Scored(self._names[place], float(scores[place])) for place in best]
+        return [ScoredDoc(self._names[place], float(scores[place])) for place in best]
 
 
 def find_files(folder: Path, names: Sequence[str]) -> Mapping[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from lexsearch.engines import Scored
+from lexsearch.engines import ScoredDoc
 from lexsearch.evaluation import measures, standard
 from lexsearch.evaluation.measures import Judged, Point, judge
 from lexsearch.evaluation.sources import ProgressCallback, Source
@@ -13,7 +13,7 @@ from lexsearch.evaluation.tasks import Question, Task
 from lexsearch.records import Progress
 
 _CHUNK = 200  # questions whose rankings are in memory at once
-Keep = Callable[[Task, Question, Sequence[Scored]], None]
+Keep = Callable[[Task, Question, Sequence[ScoredDoc]], None]
 
 
 @dataclass(slots=True)

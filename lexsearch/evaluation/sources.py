@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import quote
 
-from lexsearch.engines import Scored
+from lexsearch.engines import ScoredDoc
 from lexsearch.errors import EvaluationError, QueryError
 from lexsearch.evaluation.datasets import stem
 from lexsearch.index import Index
@@ -37,7 +37,7 @@ class Source(ABC):
         """Get told all texts that `rank` will be asked; for sources that do better in bulk."""
 
     @abstractmethod
-    def rank(self, text: str, depth: int | None) -> list[Scored]:
+    def rank(self, text: str, depth: int | None) -> list[ScoredDoc]:
         """The best `depth` documents, or all that match, best first."""
 
 
@@ -83,7 +83,7 @@ class IndexSource(Source):
                 f"never found (the first: {missing[0]})",
             )
 
-    def rank(self, text: str, depth: int | None) -> list[Scored]:
+    def rank(self, text: str, depth: int | None) -> list[ScoredDoc]:
         whole = depth is None or not self._one_to_one
         try:
             hits = self._index.rank(
@@ -94,12 +94,12 @@ class IndexSource(Source):
         if self._own_names:
             return hits
         if self._one_to_one:
-            return [Scored(self._names[doc_id][0], score) for doc_id, score in hits]
+            return [ScoredDoc(self._names[doc_id][0], score) for doc_id, score in hits]
         best: dict[str, float] = {}
         for doc_id, score in hits:
             for name in self._names[doc_id]:
                 best.setdefault(name, score)
-        return [Scored(*hit) for hit in best.items()][:depth]
+        return [ScoredDoc(*hit) for hit in best.items()][:depth]
 
 
 def _all_names(index: Index) -> Iterator[tuple[str, str, list[str]]]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from lexsearch.engines import Scored
+from lexsearch.engines import ScoredDoc
 from lexsearch.errors import EvaluationError
 
 Qrels = dict[str, dict[str, int]]
@@ -90,16 +90,16 @@ def read_qrels(path: Path) -> Qrels:
     return qrels
 
 
-def read_run(path: Path) -> dict[str, list[Scored]]:
+def read_run(path: Path) -> dict[str, list[ScoredDoc]]:
     """A run, lines of: query_id Q0 doc_id rank score name; each query's documents best first,
     equal scores in the file's order.
     """
-    run: dict[str, list[Scored]] = {}
+    run: dict[str, list[ScoredDoc]] = {}
     for number, line in _lines(read_text(path)):
         fields = line.split()
         try:
             query_id, _, doc_id, _, score, _ = fields
-            run.setdefault(query_id, []).append(Scored(doc_id, float(score)))
+            run.setdefault(query_id, []).append(ScoredDoc(doc_id, float(score)))
         except ValueError as error:
             raise EvaluationError(
                 f"{path}, line {number}: not query_id Q0 doc_id rank score name: {line[:60]!r}"
@@ -111,7 +111,7 @@ def read_run(path: Path) -> dict[str, list[Scored]]:
     }
 
 
-def write_run(query_id: str, ranking: Iterable[Scored], name: str = "lexsearch") -> str:
+def write_run(query_id: str, ranking: Iterable[ScoredDoc], name: str = "lexsearch") -> str:
     """The lines of one query's ranking."""
     return "".join(
         f"{query_id} Q0 {doc_id} {rank} {score:.6f} {name}\n"

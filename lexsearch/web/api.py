@@ -24,9 +24,9 @@ from lexsearch.errors import (
     QueryError,
     StorageError,
 )
-from lexsearch.web import answers, asking
+from lexsearch.web import schemas, service
+from lexsearch.web.cache import Searches, as_json
 from lexsearch.web.guard import Refusal
-from lexsearch.web.remembered import Searches, as_json
 from lexsearch.web.thumbnails import SIDES, Thumbnails
 from lexsearch.web.workers import Workers
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 MAX_SKIP = 10_000
 _STATUSES: dict[type[LexsearchError], int] = {
     QueryError: 400,
-    asking.Unknown: 404,
+    service.NotFound: 404,
     IndexLocked: 409,
     StorageError: 507,
     IndexReadOnly: 403,
@@ -77,7 +77,7 @@ def make_api(index: Index, thumbnails: Thumbnails, *, read_only: bool) -> FastAP
     searches = Searches(index)
     searching, drawing, writing = Workers("search", 4), Workers("draw", 2), Workers("write", 1, 20)
 
-    @api.get("/api/search", response_model=answers.Found, responses=_problems(404, 422))
+    @api.get("/api/search", response_model=schemas.Found, responses=_problems(404, 422))
     async def search(
         q: Text = "",
         k: Annotated[int, Query(ge=1, le=200)] = 60,
@@ -87,17 +87,17 @@ def make_api(index: Index, thumbnails: Thumbnails, *, read_only: bool) -> FastAP
         found = await searching.run(searches.page, q, k, skip)
         return Response(found, media_type=Json.media_type)
 
-    @api.get("/api/suggestions", response_model=answers.Words, responses=_problems(404, 422))
+    @api.get("/api/suggestions", response_model=schemas.Words, responses=_problems(404, 422))
     async def suggestions(q: Text, n: Annotated[int, Query(ge=1, le=50)] = 8) -> Response:
         """Keywords to add to a query next, with how many of the best pictures have them."""
-        return Json(await searching.run(asking.suggestions, index, q, n))
+        return Json(await searching.run(service.suggestions, index, q, n))
 
-    @api.get("/api/words", response_model=answers.Words, responses=_problems(404, 422))
+    @api.get("/api/words", response_model=schemas.Words, responses=_problems(404, 422))
     async def words(q: Text, n: Annotated[int, Query(ge=1, le=200)] = 50) -> Response:
         """The commonest words of the pictures found, with how many of them have each."""
-        return Json(await searching.run(asking.words, index, q, n))
+        return Json(await searching.run(service.words, index, q, n))
 
-    @api.get("/api/refinement", response_model=answers.Refined, responses=_problems(404, 422))
+    @api.get("/api/refinement", response_model=schemas.Refined, responses=_problems(404, 422))
     async def refinement(
         q: Annotated[str, Query(max_length=2000)] = "",
         add: Several = (),
@@ -109,14 +109,14 @@ def make_api(index: Index, thumbnails: Thumbnails, *, read_only: bool) -> FastAP
         like which are wanted.
         """
         change = {"add": add, "drop": drop, "like": like, "unlike": unlike}
-        return Json(await searching.run(asking.refine, index, q, change))
+        return Json(await searching.run(service.refine, index, q, change))
 
-    @api.get("/api/picture", response_model=answers.Picture, responses=_problems(404, 422))
+    @api.get("/api/picture", response_model=schemas.Picture, responses=_problems(404, 422))
     async def picture(doc_id: Id, q: Text = "") -> Response:
         """All that is known of one picture: its places, its captions by crop, and why it matches
         a query.
         """
-        return Json(await searching.run(asking.picture, index, doc_id, q))
+        return Json(await searching.run(service.picture, index, doc_id, q))
 
     @api.get(
         "/api/image",
@@ -128,23 +128,23 @@ def make_api(index: Index, thumbnails: Thumbnails, *, read_only: bool) -> FastAP
         side: Annotated[Side, Query(description="of the longer side, in pixels")] = _SIDE,
     ) -> Response:
         """A small copy of one picture, as JPEG."""
-        copy = await drawing.run(asking.image, index, thumbnails, doc_id, side)
+        copy = await drawing.run(service.image, index, thumbnails, doc_id, side)
         headers = {"cache-control": "private, max-age=86400"}
         return Response(copy, media_type="image/jpeg", headers=headers)
 
     @api.put(
-        "/api/caption", response_model=answers.Picture, responses=_problems(400, 403, 404, 409, 422)
+        "/api/caption", response_model=schemas.Picture, responses=_problems(400, 403, 404, 409, 422)
     )
-    async def edit(caption: answers.CaptionEdit) -> Response:
+    async def edit(caption: schemas.CaptionEdit) -> Response:
         """Correct what is said of a crop, for good; null takes the correction back."""
         if read_only:
             raise Refusal(403, "this page only reads (it was started with --read-only)")
-        return Json(await writing.run(asking.edit, index, caption))
+        return Json(await writing.run(service.edit, index, caption))
 
-    @api.get("/api/status", response_model=answers.State)
+    @api.get("/api/status", response_model=schemas.State)
     async def status() -> Response:
         """What is in the index, how far a running `lexsearch index` is, and what failed."""
-        return Json(await searching.run(asking.state, index, not read_only))
+        return Json(await searching.run(service.state, index, not read_only))
 
     _explain_problems(api)
     return api
@@ -152,7 +152,7 @@ def make_api(index: Index, thumbnails: Thumbnails, *, read_only: bool) -> FastAP
 
 def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {
-        status: {"model": answers.Problem, "description": HTTPStatus(status).phrase}
+        status: {"model": schemas.Problem, "description": HTTPStatus(status).phrase}
         for status in (*statuses, 401, 429, 503)
     }
 

@@ -1,0 +1,1 @@
+"""Hits as pictures: in notebooks, in terminals, on sheets."""

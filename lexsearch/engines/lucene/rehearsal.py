@@ -1,0 +1,35 @@
+"""A run through all that a search needs, for the archive of Java's classes (see _jvm)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lexsearch.engines import Concept, EngineQuery, Ranking, Variant
+from lexsearch.engines.lucene import LuceneEngine
+from lexsearch.records import Document
+
+_OFTEN = 6  # times that a filter is used until it is kept
+
+
+def rehearse(folder: Path) -> None:
+    """Index and search some documents, enough that every class needed gets loaded."""
+    engine = LuceneEngine(folder / "lucene", Ranking(), write=True)
+    for start in (0, 1000):
+        texts = {f"{n}": f"{'a bus ' * (n % 9)} lights {n}" for n in range(start, start + 1000)}
+        texts["0"] = "two buses, one coach, light bus stops"
+        engine.update(Document(doc_id, text) for doc_id, text in texts.items())
+        engine.commit()
+    bus = Concept((Variant("bus"), Variant("coach", 0.5)), (Variant("light", 0.1),))
+    light = Concept((Variant("bus light", apart=True), Variant("light", 0.5)))
+    stop = Concept((Variant("bus stop"),))
+    sentence = Concept(parts=(Concept((Variant("bus"),)),), sentence="a bus with a light")
+    for concepts in ((bus,), (bus, light), (bus, light, stop), (sentence,)):
+        wanted = EngineQuery(concepts)
+        for _ in range(_OFTEN):
+            engine.count(wanted)
+        engine.stored([scored.doc_id for scored in engine.search(wanted, 10).best])
+    engine.bm25("bus light", 10)
+    engine.similar("lihgt")
+    engine.delete(["1"])
+    engine.commit()
+    engine.close()

@@ -1,0 +1,1 @@
+"""Pixels: picture files, their crops, and what files say of themselves."""

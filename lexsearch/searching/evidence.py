@@ -1,0 +1,313 @@
+"""Why a picture matched: which words, which crops said them, and where in the picture it is.
+
+Computed from the stored captions, for the hits that are shown.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import chain
+from typing import NamedTuple
+
+from lexsearch.engines import APART, Concept, Engine, StoredDocument, Variant
+from lexsearch.images.crops import boxes
+from lexsearch.memo import Memo
+from lexsearch.records import Box, Evidence, Keyword, Passage
+from lexsearch.searching.regions import agreed, locate
+from lexsearch.text.words import words_of
+
+_SATURATION = 2.0
+_SEEN = ("caption", "text")  # fields whose words are about a crop
+
+
+class Search(NamedTuple):
+    """A keyword and what was looked for; None in paper mode, where its words are all there is."""
+
+    keyword: Keyword
+    concept: Concept | None
+
+
+@dataclass
+class _Matched:
+    """What was found of one keyword, or of one word of a sentence.
+
+    words: how often each. crops: how surely each says it.
+    """
+
+    keyword: str
+    strength: float = 0.0
+    words: dict[str, int] = field(default_factory=dict)
+    crops: dict[str, float] = field(default_factory=dict)
+    seen: list[Box] = field(default_factory=list)
+
+    def add(self, said: Iterable[str], passage: Passage, weight: float) -> None:
+        for word in said:
+            self.words[word] = self.words.get(word, 0) + 1
+        self.strength += weight
+        if passage.field in _SEEN:
+            self.crops[passage.crop] = max(weight, self.crops.get(passage.crop, 0.0))
+
+    @property
+    def score(self) -> float:
+        return self.strength / (self.strength + _SATURATION)
+
+
+class _Line:
+    """A passage, its words, and what each is compared as, "" for a stop word."""
+
+    def __init__(self, passage: Passage) -> None:
+        self.passage = passage
+        self.words = words_of(passage.text)
+        self.distinct = frozenset(self.words)
+        self.stem_of: Mapping[str, str] = {}
+
+    @cached_property
+    def stems(self) -> list[str]:
+        return [self.stem_of[word] for word in self.words]
+
+
+class _Text:
+    """What is stored of a picture, as an engine reads it.
+
+    words, stems: of its lines in each field, each once; the words in order.
+    """
+
+    def __init__(self, document: StoredDocument, engine: Engine, *, paper: bool = False) -> None:
+        self._document = document
+        self.lines = [_Line(passage) for passage in document.passages]
+        self.words: dict[str, dict[str, str]] = {}
+        self.stems: dict[str, Set[str]] = {}
+        for name in dict.fromkeys(passage.field for passage in document.passages):
+            lines = [line for line in self.lines if line.passage.field == name]
+            words = dict.fromkeys(chain.from_iterable(line.words for line in lines))
+            stem_of = engine.stems(words, name, paper=paper)
+            self.words[name] = dict(zip(words, map(stem_of.__getitem__, words), strict=True))
+            self.stems[name] = set(self.words[name].values())
+            for line in lines:
+                line.stem_of = self.words[name]
+
+    def called(self, stems: Set[str]) -> list[str]:
+        """Words of the captions that have one of the stems, in order."""
+        if stems.isdisjoint(self.stems.get("caption", ())):
+            return []
+        return [word for word, stem in self.words["caption"].items() if stem in stems]
+
+    @cached_property
+    def areas(self) -> dict[str, list[Box]]:
+        """Where the crops are that were described, by name; {} without a picture."""
+        if self._document.size is None:
+            return {}
+        width, height = self._document.size
+        known = boxes(width, height)
+        areas: dict[str, list[Box]] = {}
+        for passage in self._document.passages:
+            box = passage.box or known.get(passage.crop)
+            if box is not None and passage.field in _SEEN:
+                if passage.box:
+                    box = Box(box.left, box.top, min(box.right, width), min(box.bottom, height))
+                    if box.left >= box.right or box.top >= box.bottom:
+                        continue  # an imported one that lies outside
+                areas.setdefault(passage.crop, []).append(box)
+        return areas
+
+    def place(self, crops: Mapping[str, float]) -> Box | None:
+        """Where a thing is, told from the crops that name it, and how surely."""
+        asked = dict.fromkeys(chain.from_iterable(self.areas.values()), 0.0)
+        for crop, sure in crops.items():
+            for box in self.areas.get(crop, ()):
+                asked[box] = max(sure, asked[box])
+        return locate(asked)
+
+
+class _Phrase(NamedTuple):
+    """Words that stand side by side; "" stands for any word. `telling`: those but ""."""
+
+    words: tuple[str, ...]
+    weight: float
+    field: str
+    apart: int
+    telling: frozenset[str]
+
+
+class _Signs(NamedTuple):
+    """What to look for: terms with their weights, and phrases."""
+
+    words: dict[str, float]
+    phrases: tuple[_Phrase, ...]
+
+
+class Reader:
+    """Reads what is stored of pictures with the eyes of an engine."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._signs = Memo(self._sort)
+
+    def said(self, document: StoredDocument) -> dict[str, Counter[str]]:
+        """For each term of the captions, its words, each counted once a caption."""
+        text = _Text(document, self._engine)
+        counts: Counter[str] = Counter()
+        for line in text.lines:
+            if line.passage.field == "caption":
+                counts.update(line.distinct)
+        found: dict[str, Counter[str]] = {}
+        for word, stem in text.words.get("caption", {}).items():
+            if stem:
+                found.setdefault(stem, Counter())[word] = counts[word]
+        return found
+
+    def evidence(
+        self, document: StoredDocument, searches: Sequence[Search]
+    ) -> tuple[tuple[Evidence, ...], tuple[str, ...]]:
+        """(evidence, missing keywords) of one document."""
+        text = _Text(document, self._engine)
+        found, missing = [], []
+        for keyword, concept in searches:
+            assert concept is not None
+            if concept.parts:
+                parts = [
+                    self._match(text, part.variants, part.variants[0].text)
+                    for part in concept.parts
+                ]
+                matched = [part for part in parts if part.strength]
+                if len(matched) < concept.minimum_should_match:
+                    missing.append(str(keyword))
+                    matched = []
+                elif not concept.sentence:
+                    matched = [_joined(str(keyword), matched)]
+                found += matched
+            else:
+                one = self._match(text, concept.variants, str(keyword))
+                if one.strength:
+                    found.append(one)
+                else:
+                    missing.append(str(keyword))
+        return _told(text, found), tuple(missing)
+
+    def paper(self, document: StoredDocument, searches: Sequence[Search]) -> tuple[Evidence, ...]:
+        """Evidence by Porter stems: any word of a keyword will do."""
+        found = []
+        text = _Text(document, self._engine, paper=True)
+        for keyword, _ in searches:
+            matched = _Matched(str(keyword))
+            asked = words_of(keyword.text)
+            stems = self._engine.stems(asked, paper=True)
+            wanted = {stems[word] for word in asked} - {""}
+            for line in text.lines:
+                for word, stem in zip(line.words, line.stems, strict=True):
+                    if line.passage.field == "caption" and stem in wanted:
+                        matched.add([word], line.passage, 1.0)
+            if matched.strength:
+                found.append(matched)
+        return _told(text, found)
+
+    def _match(self, text: _Text, ways: tuple[Variant, ...], keyword: str) -> _Matched:
+        """What a text says of a keyword."""
+        matched = _Matched(keyword)
+        signs = self._signs[ways]
+        weights = signs.words
+        named = {word: weights[text.words["caption"][word]] for word in text.called(weights.keys())}
+        phrases: dict[str, list[_Phrase]] = {}
+        for phrase in signs.phrases:
+            if phrase.field in text.stems and phrase.telling <= text.stems[phrase.field]:
+                phrases.setdefault(phrase.field, []).append(phrase)
+        for line in text.lines:
+            passage = line.passage
+            if passage.field == "caption" and not line.distinct.isdisjoint(named):
+                here = [word for word in named if word in line.distinct]
+                matched.add(here, passage, max(named[word] for word in here))
+            elif passage.field == "seen" and passage.box and self._names(line, signs):
+                matched.seen.append(passage.box)
+            for phrase in phrases.get(passage.field, ()):
+                for start, end in _find(line.stems, phrase):
+                    matched.add([" ".join(line.words[start:end])], passage, phrase.weight)
+            if passage.field == "date":
+                for way in ways:
+                    if way.field == "date" and passage.text.startswith(way.text):
+                        matched.add([passage.text], passage, way.weight)
+        return matched
+
+    def _names(self, line: _Line, signs: _Signs) -> bool:
+        """Whether a thing is called by one of the names, and by no more."""
+        stems = [stem for stem in line.stems if stem]
+        if len(stems) == 1:
+            return stems[0] in signs.words
+        return any(
+            phrase.field == "caption" and phrase.telling == set(stems) for phrase in signs.phrases
+        )
+
+    def _sort(self, ways: tuple[Variant, ...]) -> _Signs:
+        single: dict[str, float] = {}
+        phrases = []
+        captions = [way.text for way in ways if way.field == "caption"]
+        known = self._engine.terms(captions)
+        self._engine.stems({word for text in captions for word in words_of(text)})  # all in one go
+        for way in ways:
+            terms = known[way.text] if way.field == "caption" else ()
+            if len(terms) == 1:
+                single[terms[0]] = max(way.weight, single.get(terms[0], 0.0))
+            elif way.field != "date":
+                words = words_of(way.text)
+                stems = self._engine.stems(words, way.field)
+                said = [stems[word] for word in words]
+                apart = APART if way.apart else 0
+                telling = frozenset(word for word in said if word)
+                if telling:
+                    phrases.append(_Phrase(tuple(said), way.weight, way.field, apart, telling))
+        return _Signs(single, tuple(phrases))
+
+
+def _told(text: _Text, found: Sequence[_Matched]) -> tuple[Evidence, ...]:
+    whole = sum(one.score for one in found) or 1.0
+    return tuple(
+        Evidence(
+            one.keyword,
+            tuple(sorted(one.words, key=lambda word: -one.words[word])),
+            tuple(one.crops),
+            one.score / whole,
+            agreed(one.seen) or text.place(one.crops),
+        )
+        for one in found
+    )
+
+
+def _joined(keyword: str, parts: Sequence[_Matched]) -> _Matched:
+    joined = _Matched(keyword)
+    for part in parts:
+        joined.strength += part.strength
+        for word, count in part.words.items():
+            joined.words[word] = joined.words.get(word, 0) + count
+        joined.crops.update(part.crops)
+        joined.seen += part.seen
+    return joined
+
+
+def _find(said: Sequence[str], phrase: _Phrase) -> Iterator[tuple[int, int]]:
+    """(start, end) of where the words stand side by side, or else, once, near each other."""
+    if not phrase.telling.issubset(said):
+        return
+    wanted, found = phrase.words, False
+    lead = next(place for place, want in enumerate(wanted) if want)
+    for place, word in enumerate(said):
+        if word == wanted[lead] and place >= lead:
+            there = said[place - lead : place - lead + len(wanted)]
+            if len(there) == len(wanted) and all(
+                want in ("", word) for want, word in zip(wanted, there, strict=True)
+            ):
+                yield place - lead, place - lead + len(wanted)
+                found = True
+    if found or not phrase.apart:
+        return
+    telling = [want for want in wanted if want]
+    for start, word in enumerate(said):
+        if word == telling[0]:
+            window = said[start : start + len(wanted) + phrase.apart]
+            end = 0
+            for want in telling:
+                end = window.index(want, end) + 1 if want in window[end:] else len(said) + 1
+            if end <= len(window):
+                yield start, start + end
+                return

@@ -1,0 +1,89 @@
+"""A search that goes on in rounds (Sec. 3.3 of the paper): look, add a keyword, look again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from lexsearch.errors import QueryError
+from lexsearch.records import Keyword, Query, Results, Suggestion
+from lexsearch.text.queries import parse
+
+if TYPE_CHECKING:
+    from lexsearch.index import Index
+
+
+class Round(NamedTuple):
+    """A query as it stood, and how many pictures matched it."""
+
+    query: str
+    total: int
+
+
+class Session:
+    """Rounds of one search. Each method that changes the query gives the session itself."""
+
+    def __init__(self, index: Index, query: Query) -> None:
+        self._index = index
+        self._queries = [query]
+        self._totals: dict[Query, int] = {}
+
+    @property
+    def query(self) -> Query:
+        """The query as it stands."""
+        return self._queries[-1]
+
+    @property
+    def rounds(self) -> tuple[Round, ...]:
+        """All queries so far, the first one first, without those taken back."""
+        return tuple(Round(str(query), self._total(query)) for query in self._queries)
+
+    def _total(self, query: Query) -> int:
+        if query not in self._totals:
+            self._totals[query] = self._index.total(query, "all")
+        return self._totals[query]
+
+    def add(self, *keywords: str) -> Session:
+        """Also look for keywords, in the query language: "cup", "-person"."""
+        more = [keyword for text in keywords for keyword in parse(text).keywords]
+        return self._go_on([*self.query.keywords, *more])
+
+    def drop(self, *keywords: str) -> Session:
+        """Look for keywords no more; QueryError for one that is not in the query."""
+        gone = {keyword for text in keywords for keyword in parse(text).keywords}
+        if unknown := gone - set(self.query.keywords):
+            raise QueryError(f"the query has no keyword {min(map(str, unknown))!r}: {self.query}")
+        return self._go_on([word for word in self.query.keywords if word not in gone])
+
+    def undo(self) -> Session:
+        """Take the last change back; QueryError when there is none."""
+        if len(self._queries) == 1:
+            raise QueryError("there is no round to take back")
+        self._queries.pop()
+        return self
+
+    def like(self, name: str) -> Session:
+        """More like this picture (a path or a doc_id), by its captions."""
+        return self._go_on([*self.query.keywords, Keyword(name, quoted=True, field="like")])
+
+    def unlike(self, name: str) -> Session:
+        """None that is much like this picture."""
+        alike = Keyword(name, quoted=True, field="like")
+        kept = [word for word in self.query.keywords if word != alike]
+        return self._go_on([*kept, replace(alike, sign="-")])
+
+    def _go_on(self, keywords: list[Keyword]) -> Session:
+        if not keywords:
+            raise QueryError("a query needs at least one keyword")
+        query = Query(tuple(dict.fromkeys(keywords)))
+        self._total(query)  # a picture that is not there is told before it is a round
+        self._queries.append(query)
+        return self
+
+    def search(self, k: int = 10) -> Results:
+        """The k best pictures of this round."""
+        return self._index.search(self.query, k)
+
+    def suggest(self, n: int = 8, k: int = 50) -> list[Suggestion]:
+        """Next keywords: words that split the k best pictures best, with how many have them."""
+        return self._index.suggest(self.query, n, k)

@@ -1,0 +1,102 @@
+"""From captions to documents: which captions are in effect, and their joined text.
+
+The paper's key expansion (Sec. 3.1): a document is all the captions of a picture, of the
+whole and of each crop, joined.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from lexsearch.images.crops import NAMES, boxes
+from lexsearch.records import Box, Caption, CaptionerKey, Document, Passage
+
+_ORDER = {name: position for position, name in enumerate(NAMES)}
+
+
+def compose(
+    doc_id: str,
+    captions: Iterable[Caption],
+    current: CaptionerKey | None = None,
+    names: Iterable[str] = (),
+) -> Document:
+    """The document of a picture: the captions in effect, one a line.
+
+    names: of the picture's files and folders, where they should be found too.
+    """
+    effective = [caption for caption in in_effect(captions, current) if caption.text]
+    passages = [
+        Passage(" ".join((row.text or "").split()), row.field, row.crop, _odd_box(row))
+        for row in effective
+    ]
+    contents = "\n".join(passage.text for passage in passages if passage.field == "caption")
+    sizes = [(row.width, row.height) for row in effective if row.width and row.height]
+    named = [Passage(name, "name") for name in names]
+    return Document(doc_id, contents, (*passages, *named), sizes[0] if sizes else None)
+
+
+def _odd_box(caption: Caption) -> Box | None:
+    """The box of a caption, if the name of its crop does not tell it."""
+    if caption.width and caption.height:
+        usual = boxes(caption.width, caption.height).get(caption.crop)
+        return caption.box if caption.box != usual else None
+    return caption.box
+
+
+def in_effect(captions: Iterable[Caption], current: CaptionerKey | None = None) -> list[Caption]:
+    """The captions that count, in order of crop, from all that were ever written of a picture.
+
+    - of the same caption written twice, the later (see `latest`);
+    - a human caption in place of every other one with its crop, field and caption_id, until
+      withdrawn;
+    - imported captions all; of captioners, for each crop, the current one, or else the one
+      that saw the crop last.
+    """
+    rows = latest(captions).values()
+    human = {_place(row): row for row in rows if row.source == "human" and row.text is not None}
+    seen_by = _captioner_of_each_crop(rows, current)
+    chosen = {
+        (_place(row), row.captioner): row
+        for row in rows
+        if row.source == "import" or (row.source == "model" and row.captioner == seen_by[row.crop])
+    }
+    kept = [row for (place, _), row in chosen.items() if place not in human]
+    return sorted([*kept, *human.values()], key=_position)
+
+
+def latest(captions: Iterable[Caption]) -> dict[tuple[object, ...], Caption]:
+    """The last text of every caption of a picture, by what makes it the same (`same_as`)."""
+    found: dict[tuple[object, ...], Caption] = {}
+    for caption in captions:
+        key = same_as(caption)
+        if key not in found or found[key].time <= caption.time:
+            found[key] = caption
+    return found
+
+
+def same_as(caption: Caption) -> tuple[object, ...]:
+    """Two captions with equal keys are the same caption, perhaps with another text: those of
+    one place by one captioner, and all human ones of one place.
+    """
+    maker = "human" if caption.source == "human" else caption.captioner
+    return (*_place(caption), maker)
+
+
+def _place(caption: Caption) -> tuple[str, str, str]:
+    return (caption.crop, caption.field, caption.caption_id)
+
+
+def _captioner_of_each_crop(
+    rows: Iterable[Caption], current: CaptionerKey | None
+) -> dict[str, CaptionerKey]:
+    seen_by: dict[str, CaptionerKey] = {}
+    for row in sorted(rows, key=lambda row: row.time):
+        if row.source == "model" and (current is None or seen_by.get(row.crop) != current):
+            seen_by[row.crop] = row.captioner
+    return seen_by
+
+
+def _position(caption: Caption) -> tuple[int, str, str, str]:
+    """The whole first, then patches from large to small, then crops of other names."""
+    order = _ORDER.get(caption.crop, len(_ORDER))
+    return (order, caption.crop, caption.field, caption.caption_id)

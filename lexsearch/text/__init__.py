@@ -1,0 +1,1 @@
+"""Words: what is a word, which words are the same, and what a person typed."""

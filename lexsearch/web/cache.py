@@ -1,0 +1,42 @@
+"""Answers that were given before: people go back, pages are reloaded, many ask the same."""
+
+from __future__ import annotations
+
+import json
+import time
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from lexsearch.web import service
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from lexsearch.index import Index
+
+_MOST = 500  # pages of hits, some 50 kB each
+
+
+def as_json(content: Any) -> bytes:
+    """JSON in ASCII: captions and names may hold halves of characters, which UTF-8 has not."""
+    return json.dumps(content, separators=(",", ":")).encode()
+
+
+class Searches:
+    """Searches an index for the API; what was asked before is answered from memory, for as long
+    as the index stays as it is.
+    """
+
+    def __init__(self, index: Index) -> None:
+        self._index = index
+        self._answers = lru_cache(maxsize=_MOST)(self._answer)
+
+    def page(self, query: str, k: int, skip: int) -> bytes:
+        """One page of hits as JSON; see `schemas.Found`."""
+        start = time.perf_counter()
+        found = self._answers(self._index.state(), query, k, skip)
+        seconds = round(time.perf_counter() - start, 6)
+        return b'%s,"seconds":%s}' % (found.removesuffix(b"}"), as_json(seconds))
+
+    def _answer(self, state: Hashable, query: str, k: int, skip: int) -> bytes:
+        return as_json(service.search(self._index, query, k, skip))

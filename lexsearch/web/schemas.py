@@ -1,0 +1,161 @@
+"""What the JSON API answers with; the OpenAPI document is made from these."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, Field
+
+
+class Problem(BaseModel):
+    """Why there is no answer, in words for people."""
+
+    error: str
+
+
+class WordCount(BaseModel):
+    """A word, and how many pictures have it."""
+
+    word: str
+    count: int
+
+
+class Evidence(BaseModel):
+    """Why a picture matched one keyword."""
+
+    keyword: str
+    words: list[str] = Field(description="as written in its captions")
+    crops: list[str] = Field(description="the parts of the picture that were described so")
+    share: float = Field(description="of the score; the shares of a hit sum to 1")
+    box: list[int] | None = Field(
+        description="left, top, right, bottom in pixels: where it most likely is"
+    )
+
+
+class Hit(BaseModel):
+    """One picture found."""
+
+    rank: int
+    score: float
+    doc_id: str
+    name: str = Field(description="the file's path within the folder that was indexed")
+    has_picture: bool = Field(description="false for captions that came without a picture")
+    words: list[str] = Field(description="of its captions that matched, commonest first")
+    evidence: list[Evidence]
+    missing: list[str] = Field(description="keywords that this picture lacks")
+    width: int | None = Field(description="of the upright picture, in pixels")
+    height: int | None
+
+
+class Keyword(BaseModel):
+    """One part of a query as understood, and the query without it."""
+
+    text: str
+    like: str | None = Field(description="the doc_id of a picture that hits are to be like, or not")
+    without: str | None = Field(description="null when nothing would be left")
+
+
+class UnmatchedKeyword(BaseModel):
+    """A keyword that no picture has, and known words near it."""
+
+    keyword: str
+    nearest: list[WordCount]
+
+
+class Found(BaseModel):
+    """One page of a search's hits, best first."""
+
+    query: str = Field(description="as understood")
+    keywords: list[Keyword]
+    total: int = Field(description="pictures that match")
+    unknown: list[UnmatchedKeyword]
+    hits: list[Hit]
+    seconds: float = Field(description="the server took")
+
+
+class Words(BaseModel):
+    """Words, and how many of the pictures found have them."""
+
+    words: list[WordCount]
+
+
+class Refined(BaseModel):
+    """A query after one round of changes; empty when nothing of it is left."""
+
+    query: str
+
+
+class Caption(BaseModel):
+    """Words about one part of a picture."""
+
+    crop: str
+    box: list[int] | None = Field(description="left, top, right, bottom in pixels")
+    text: str
+    field: str = Field(description="caption: a description; text: words read in the picture")
+    caption_id: str
+    source: str = Field(description="model, import or human")
+    captioner: str
+    time: float = Field(description="seconds since 1970")
+
+
+class Picture(BaseModel):
+    """All that is known of one picture."""
+
+    doc_id: str
+    name: str
+    paths: list[str]
+    has_picture: bool
+    width: int | None
+    height: int | None
+    hit: Hit | None = Field(description="why it matches the query, unranked; null if it does not")
+    captions: list[Caption]
+
+
+class CaptionEdit(BaseModel):
+    """A correction of what is said of one crop; a null text takes a correction back."""
+
+    doc_id: str = Field(max_length=500)
+    text: str | None = Field(max_length=20_000)
+    crop: str = Field("whole", max_length=100)
+    field: str = Field("caption", max_length=100)
+    caption_id: str = Field("", max_length=200)
+
+
+class Failure(BaseModel):
+    """A file that could not be used, and why."""
+
+    path: str
+    reason: str
+
+
+class Running(BaseModel):
+    """How far a running `lexsearch index` is."""
+
+    stage: str
+    done: int
+    total: int | None
+    unit: str
+    failed: int
+    seconds: float = Field(description="since this stage began")
+
+
+class Stage(BaseModel):
+    """How many pictures have the captions of one stage: whole, fixed or between."""
+
+    captioner: str
+    stage: str
+    pictures: int
+
+
+class State(BaseModel):
+    """What is in the index, what goes on, and what failed."""
+
+    index: str
+    folders: list[str]
+    pictures: int
+    imported: int
+    searchable: int
+    waiting: int
+    stages: list[Stage]
+    failed: int
+    failures: list[Failure] = Field(description="the first thousand")
+    running: Running | None
+    writable: bool = Field(description="whether captions may be edited here")

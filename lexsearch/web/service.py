@@ -1,0 +1,256 @@
+"""What the API asks of an index, and how its answers are put into JSON.
+
+Plain functions that block; the routes run them on threads.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING, Any
+
+from lexsearch.errors import ImageError, LexsearchError, QueryError
+from lexsearch.records import Hit, Query
+from lexsearch.text.queries import parse
+from lexsearch.web.thumbnails import Thumbnails
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from lexsearch.index import Index, PictureInfo
+    from lexsearch.records import Box, Suggestion
+    from lexsearch.web.schemas import CaptionEdit
+
+_SHOWN_FAILURES = 1000
+
+Object = dict[str, Any]
+
+
+class NotFound(LexsearchError):
+    """There is no such picture in the index."""
+
+
+def search(index: Index, query: str, k: int, skip: int) -> Object:
+    """One page of hits, of all pictures when there is no query; see `schemas.Found`."""
+    asked = _safe(index, query)
+    if not asked.keywords:
+        return {**_newest(index, k, skip), "query": "", "keywords": [], "unknown": []}
+    results = index.search(asked, k, skip=skip)
+    names = index.relative_paths([hit.doc_id for hit in results])
+    return {
+        "query": str(results.query),
+        "keywords": _keywords(index, results.query),
+        "total": results.total,
+        "unknown": [
+            {"keyword": unknown.keyword, "nearest": _counts(unknown.nearest)}
+            for unknown in results.unknown
+        ],
+        "hits": [_hit(hit, names[hit.doc_id]) for hit in results],
+    }
+
+
+def _newest(index: Index, k: int, skip: int) -> Object:
+    doc_ids, total = index.newest(k, skip=skip)
+    places, names = index.places(doc_ids), index.relative_paths(doc_ids)
+    hits = [
+        Hit(rank, 0.0, doc_id, paths=places.get(doc_id, ()))
+        for rank, doc_id in enumerate(doc_ids, skip + 1)
+    ]
+    return {"total": total, "hits": [_hit(hit, names[hit.doc_id]) for hit in hits]}
+
+
+def _keywords(index: Index, query: Query) -> list[Object]:
+    """The query part by part, each as a person would read it, and what remains without it."""
+    parts = []
+    for keyword in query.keywords:
+        others = tuple(other for other in query.keywords if other != keyword)
+        text, likeness = str(keyword), None
+        if keyword.field == "like":
+            likeness = keyword.text
+            text = "not like" if keyword.sign == "-" else "like"
+        parts.append(
+            {"text": text, "like": likeness, "without": str(Query(others)) if others else None}
+        )
+    return parts
+
+
+def _hit(hit: Hit, names: tuple[str, ...]) -> Object:
+    return {
+        "rank": hit.rank,
+        "score": hit.score,
+        "doc_id": hit.doc_id,
+        "name": _name(hit.doc_id, names, hit.paths),
+        "has_picture": bool(hit.paths),
+        "words": list(hit.words),
+        "evidence": [one.as_object() for one in hit.evidence],
+        "missing": list(hit.missing),
+        "width": hit.width,
+        "height": hit.height,
+    }
+
+
+def _safe(index: Index, query: str) -> Query:
+    """The query, in which like: may only name documents: on the command line it takes paths,
+    from elsewhere that would tell which files this machine has.
+    """
+    try:
+        parsed = parse(query)
+    except QueryError:  # nothing in it: so everything is asked for
+        return Query(())
+    for keyword in parsed.keywords:
+        if keyword.field == "like":
+            _place(index, keyword.text)
+    return parsed
+
+
+def refine(index: Index, query: str, change: Mapping[str, Sequence[str]]) -> Object:
+    """A query after a round: keywords added or dropped, pictures more or less like which."""
+    session = index.session(_safe(index, query))
+    for doc_id in (*change["like"], *change["unlike"]):
+        _place(index, doc_id)
+    try:
+        if change["add"]:
+            session.add(*change["add"])
+        for doc_id in change["like"]:
+            session.like(doc_id)
+        for doc_id in change["unlike"]:
+            session.unlike(doc_id)
+        if change["drop"]:
+            session.drop(*change["drop"])
+    except QueryError as error:
+        raise NotFound(str(error)) from error
+    return {"query": str(session.query)}
+
+
+def suggestions(index: Index, query: str, n: int) -> Object:
+    """The next keywords that tell the pictures found apart; see `schemas.Words`."""
+    asked = _safe(index, query)
+    return {"words": _counts(index.suggest(asked, n)) if asked.keywords else []}
+
+
+def words(index: Index, query: str, n: int) -> Object:
+    """The words of the best pictures found; see `schemas.Words`."""
+    asked = _safe(index, query)
+    return {"words": _counts(index.words(asked, n)) if asked.keywords else []}
+
+
+def _counts(words: Iterable[Suggestion]) -> list[Object]:
+    return [{"word": each.word, "count": each.count} for each in words]
+
+
+def picture(index: Index, doc_id: str, query: str = "") -> Object:
+    """All that is known of a picture, and why it matches a query; see `schemas.Picture`."""
+    known = _known(index, doc_id)
+    asked = _safe(index, query)
+    hit = index.explain(asked, doc_id) if asked.keywords else None
+    names = index.relative_paths([doc_id])[doc_id]
+    sized = next((row for row in known.captions if row.width and row.height), None)
+    return {
+        "doc_id": doc_id,
+        "name": _name(doc_id, names, known.paths),
+        "paths": [shown(path) for path in known.paths],
+        "has_picture": bool(known.paths),
+        "width": sized and sized.width,
+        "height": sized and sized.height,
+        "hit": _hit(hit, names) if hit else None,
+        "captions": [
+            {
+                "crop": row.crop,
+                "box": _box(row.box),
+                "text": row.text or "",
+                "field": row.field,
+                "caption_id": row.caption_id,
+                "source": row.source,
+                "captioner": " ".join(filter(None, row.captioner[:2])),
+                "time": row.time / 1e6,
+            }
+            for row in known.captions
+            if row.field != "seen"  # boxes of things that the captions name
+        ],
+    }
+
+
+def image(index: Index, thumbnails: Thumbnails, doc_id: str, side: int) -> bytes:
+    """A bounded JPEG copy of a picture of the index; from the first of its places that will do."""
+    reason: Exception = ImageError("there is no file of it")
+    for path in _place(index, doc_id):
+        try:
+            return thumbnails.get(path, side)
+        except ImageError as error:
+            reason = error
+    raise NotFound(f"no picture: {reason}")
+
+
+def edit(index: Index, wanted: CaptionEdit) -> Object:
+    """Correct a caption, or take a correction back; the picture as it is then."""
+    known = _known(index, wanted.doc_id)
+    if not any(row.crop == wanted.crop for row in known.captions):
+        raise NotFound(f"nothing was said of a crop {wanted.crop!r} of this picture")
+    text = wanted.text and wanted.text.strip()
+    index.edit_caption(
+        wanted.doc_id,
+        text,
+        crop=wanted.crop,
+        field=wanted.field,
+        caption_id=wanted.caption_id,
+    )
+    return picture(index, wanted.doc_id)
+
+
+def state(index: Index, writable: bool) -> Object:
+    """What is in the index and what goes on; see `schemas.State`."""
+    status, running = index.status(), index.running()
+    now = time.time()
+    return {
+        "index": shown(status.path),
+        "folders": [shown(folder) for folder in status.folders],
+        "pictures": status.pictures,
+        "imported": status.imported,
+        "searchable": status.searchable,
+        "waiting": status.waiting,
+        "stages": [
+            {
+                "captioner": " ".join(filter(None, stage.captioner[:2])),
+                "stage": stage.stage,
+                "pictures": stage.pictures,
+            }
+            for stage in status.stages
+        ],
+        "failed": len(status.failures),
+        "failures": [
+            {"path": shown(failure.path), "reason": failure.reason}
+            for failure in status.failures[:_SHOWN_FAILURES]
+        ],
+        "running": running
+        and {**running.progress._asdict(), "seconds": round(now - running.started, 1)},
+        "writable": writable,
+    }
+
+
+def _place(index: Index, doc_id: str) -> tuple[str, ...]:
+    """The paths of a document, by its id alone: what was sent is never taken for a path."""
+    places = index.places([doc_id])
+    if doc_id not in places:
+        raise NotFound(f"no picture of this index has the doc_id {doc_id}")
+    return places[doc_id]
+
+
+def _known(index: Index, doc_id: str) -> PictureInfo:
+    _place(index, doc_id)
+    known = index.describe(doc_id)
+    if known.doc_id != doc_id:  # an imported doc_id that is also the path of another picture
+        raise NotFound(f"the doc_id {doc_id} is also a path; rename one of them")
+    return known
+
+
+def _name(doc_id: str, relative: tuple[str, ...], paths: tuple[str, ...]) -> str:
+    return shown(next(iter([*relative, *map(os.path.basename, paths)]), doc_id))
+
+
+def _box(box: Box | None) -> list[int] | None:
+    return [box.left, box.top, box.right, box.bottom] if box else None
+
+
+def shown(path: str) -> str:
+    """A path as text: bytes that are no text, which file systems allow, become marks."""
+    return path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
