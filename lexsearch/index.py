@@ -52,7 +52,7 @@ from lexsearch.text.queries import parse, parse_plainly
 
 if TYPE_CHECKING:
     from lexsearch.captioners import Captioner
-    from lexsearch.indexing.local import Report
+    from lexsearch.indexing.scan import Report
     from lexsearch.searching.sessions import Session
     from lexsearch.storage.captions import CaptionStore
     from lexsearch.storage.progress_file import Running

@@ -23,7 +23,7 @@ from lexsearch.errors import (
     LexsearchError,
     QueryError,
 )
-from lexsearch.indexing.local import Report
+from lexsearch.indexing.scan import Report
 
 
 def found(index: Index, query: str, k: int = 100) -> list[str]:

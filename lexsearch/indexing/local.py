@@ -1,4 +1,4 @@
-"""Add pictures to an index: find, identify, caption in stages, keep as one goes."""
+"""Caption pictures in stages on threads of this machine, keeping as one goes."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from lexsearch.captioners import Captioner
 from lexsearch.errors import CaptionerError, CaptionerUnavailable, ImageError
 from lexsearch.images import metadata
 from lexsearch.images.crops import NAMES, SCHEMES, STAGES, stage_of
-from lexsearch.images.files import ImageFile, Unreadable, find, hash_file, open_picture, pixel_bound
-from lexsearch.records import Caption, CaptionText, Failure, Progress, View
+from lexsearch.images.files import open_picture, pixel_bound
+from lexsearch.indexing.scan import Report, fail, scan_files
+from lexsearch.records import Caption, CaptionText, Progress, View
 from lexsearch.storage.catalog import FileRow
 from lexsearch.storage.writer import ProgressCallback, Writer
 
@@ -23,25 +24,6 @@ _THREADS = max(2, min(8, os.cpu_count() or 2))
 _AHEAD = 2 * _THREADS  # pictures decoded before they are needed, at least
 _BATCHES_AHEAD = 2
 _KEEP_SECONDS = 5.0  # captions are stored at least this often
-_HASH_CHUNK = 500  # files recorded in one transaction
-
-
-@dataclass(slots=True)
-class Report:
-    """What came of adding pictures; counts of files.
-
-    added: new pictures. unchanged: known and the same. moved: a known picture at a new place,
-    its old place gone. duplicates: a further place of a picture. removed: places gone.
-    captioned: pictures that got captions in this run, in the stage that most of them had to do.
-    """
-
-    added: int = 0
-    unchanged: int = 0
-    moved: int = 0
-    duplicates: int = 0
-    removed: int = 0
-    captioned: int = 0
-    failed: list[Failure] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -85,91 +67,6 @@ def add(
         writer.tidy()
     report.failed.sort()
     return report
-
-
-def scan_files(
-    writer: Writer, paths: Sequence[str], report: Report, progress: ProgressCallback
-) -> None:
-    """Compare the files with the catalog; hash those that are new or touched."""
-    catalog = writer.catalog
-    arrivals: list[str] = []
-    unreadable: list[str] = []
-    for path in paths:
-        root = path if os.path.isdir(path) else os.path.dirname(path)
-        with catalog.transaction():
-            catalog.drop_failures(path)
-        pending: list[ImageFile] = []
-        for entry in find(path):
-            if isinstance(entry, Unreadable):
-                unreadable.append(entry.path)
-                _fail(writer, report, entry.path, entry.reason)
-                continue
-            before = catalog.file(entry.path)
-            if before is not None and (before.size, before.mtime_ns) == entry[1:]:
-                catalog.mark_seen(entry.path)
-                report.unchanged += 1
-            else:
-                pending.append(entry)
-            if len(pending) == _HASH_CHUNK:
-                _identify(writer, root, pending, report, arrivals)
-                pending = []
-            done = report.unchanged + len(arrivals) + len(report.failed)
-            if done and done % 100 == 0:
-                progress(Progress("looking for pictures", done, None, "file", len(report.failed)))
-        _identify(writer, root, pending, report, arrivals)
-        with catalog.transaction():
-            for gone in catalog.vanished(path):
-                if not any(gone == bad or gone.startswith(bad + "/") for bad in unreadable):
-                    catalog.drop_file(gone)
-                    report.removed += 1
-    _count_arrivals(writer, report, arrivals)
-
-
-def _identify(
-    writer: Writer, root: str, files: Iterable[ImageFile], report: Report, arrivals: list[str]
-) -> None:
-    """Hash files and record what they are. `arrivals` gets the doc_ids of known pictures
-    that turned up at a new place.
-    """
-    catalog = writer.catalog
-    with ThreadPoolExecutor(_THREADS) as pool, catalog.transaction():
-        for file, hashing in [(file, pool.submit(hash_file, file.path)) for file in files]:
-            try:
-                doc_id = hashing.result()
-            except ImageError as error:
-                catalog.drop_file(file.path)
-                _fail(writer, report, file.path, str(error))
-                continue
-            before = catalog.file(file.path)
-            if before is not None and before.doc_id == doc_id:
-                report.unchanged += 1
-            elif catalog.has_document(doc_id):
-                arrivals.append(doc_id)
-            else:
-                report.added += 1
-            catalog.put_file(FileRow(file.path, root, file.size, file.mtime_ns, doc_id))
-            catalog.mark_seen(file.path)
-
-
-def _count_arrivals(writer: Writer, report: Report, arrivals: list[str]) -> None:
-    """A known picture at a new place has moved if an old place is gone in this run."""
-    for doc_id, arrived in Counter(arrivals).items():
-        if writer.catalog.has_lost(doc_id):
-            report.moved += 1
-            report.removed = max(0, report.removed - 1)
-            arrived -= 1
-        elif arrived == len(writer.catalog.files_of([doc_id])[doc_id]):
-            report.added += 1  # known from long ago; its captions are still there
-            arrived -= 1
-        report.duplicates += arrived
-    with writer.catalog.transaction():
-        writer.catalog.mark_stale(arrivals)
-
-
-def _fail(writer: Writer, report: Report, path: str, reason: str) -> None:
-    failure = Failure(path, reason)
-    report.failed.append(failure)
-    writer.catalog.put_failure(failure)
 
 
 class _Captioning:
@@ -333,11 +230,11 @@ class _Captioning:
         """Note a failure. A picture without any caption is not in the index at all."""
         catalog = self._writer.catalog
         if stage != "whole":
-            return _fail(self._writer, self._report, row.path, reason)
+            return fail(self._writer, self._report, row.path, reason)
         places = catalog.files_of([row.doc_id])[row.doc_id]
         for place in places:
             catalog.drop_file(place.path)
-            _fail(self._writer, self._report, place.path, reason)
+            fail(self._writer, self._report, place.path, reason)
         self._report.added = max(0, self._report.added - 1)
         self._report.duplicates = max(0, self._report.duplicates - (len(places) - 1))
         return None
