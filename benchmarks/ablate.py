@@ -37,7 +37,7 @@ from lexsearch.evaluation.sources import IndexSource, index_of_captions
 from lexsearch.evaluation.tasks import Task
 from lexsearch.index import Index
 from lexsearch.records import Document
-from lexsearch.searching import searcher as search
+from lexsearch.searching import concepts as search
 from lexsearch.text.lexicon import Alternative, Lexicon
 from lexsearch.text.words import words_of
 

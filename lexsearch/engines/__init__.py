@@ -1,7 +1,7 @@
 """The engine contract: a text index of documents, and what can be asked of it.
 
 An engine knows documents, words and how to weigh them. It knows nothing of files, captioners
-or what a person typed: `lexsearch.searching.searcher` turns a query into what is wanted.
+or what a person typed: `lexsearch.searching.concepts` turns a query into what is wanted.
 """
 
 from __future__ import annotations
