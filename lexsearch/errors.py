@@ -3,6 +3,7 @@
     LexsearchError
     ├── ImageError          one picture cannot be used (the rest of the work goes on)
     ├── CaptionerError      a captioner cannot be opened, or failed on a picture
+    │   ├── ViewRefused            it will not describe this view, however often it is asked
     │   └── CaptionerUnavailable   it cannot go on at all (a server that is gone, say)
     ├── ImportFormatError   a line of an imported file is not a caption
     ├── QueryError          the query holds nothing to search for
@@ -29,6 +30,12 @@ class ImageError(LexsearchError):
 
 class CaptionerError(LexsearchError):
     """A captioner is unknown, not installed, or failed on a picture."""
+
+
+class ViewRefused(CaptionerError):
+    """A captioner will not describe this one view (it was flagged, or refused): asking again is
+    in vain, and may cost money. It is remembered, and not asked again unless `--again` is given.
+    """
 
 
 class CaptionerUnavailable(CaptionerError):

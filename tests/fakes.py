@@ -9,7 +9,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from lexsearch.captioners import Captioner
+from lexsearch.captioners import Answer, Captioner
 from lexsearch.errors import CaptionerError
 from lexsearch.records import CaptionerKey, CaptionText, View
 
@@ -55,7 +55,7 @@ class FakeCaptioner(Captioner):
         self._fails_on = fails_on
         self._says = says
 
-    def caption(self, views: Sequence[View]) -> list[list[CaptionText] | CaptionerError]:
+    def caption(self, views: Sequence[View]) -> list[Answer]:
         assert views, "a captioner is never asked about nothing"
         colours = [_mean_colour(view.image) for view in views]
         if self._fails_on in map(_nearest, colours):

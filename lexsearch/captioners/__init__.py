@@ -9,10 +9,35 @@ from __future__ import annotations
 import importlib
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import NamedTuple, TypeVar
 
-from lexsearch.errors import CaptionerError
+from lexsearch.errors import CaptionerError, CaptionerUnavailable
 from lexsearch.records import CaptionerKey, CaptionText, View
+
+T = TypeVar("T")
+Answer = list[CaptionText] | CaptionerError
+"""What came of one view: its words, none where nothing is seen, or why this view has none."""
+
+
+class CaptionerSpec(NamedTuple):
+    """How to open a captioner, here or in another process; it can be pickled.
+
+    name, options: as `open_captioner` takes them.
+    """
+
+    name: str
+    options: Mapping[str, object] = {}
+
+
+class Waiting(NamedTuple):
+    """No answer came for a while; a moment to keep the answers before.
+
+    reason: why, for a person, where the captioner knows: "the server is loading its model".
+    """
+
+    reason: str = ""
 
 
 class Captioner(ABC):
@@ -21,14 +46,16 @@ class Captioner(ABC):
     key: name, version and prompt; captions with another key are made anew.
     view_side: the longest side, in pixels, of the views it can make use of.
     batch_size: how many views it likes to see at once, of as many pictures as that takes.
-        It may change from one batch to the next.
+        It may change from one batch to the next. So many views, times a few, are cut ahead.
     note: what a person should know of the choices that it made by itself; one line, or "".
+    spec: how `open_captioner` opened it; None for one that was made otherwise.
     """
 
     key: CaptionerKey
     view_side: int
     batch_size: int = 1
     note: str = ""
+    spec: CaptionerSpec | None = None
 
     def load(self) -> None:  # noqa: B027
         """Get ready, where that takes long. Called before the first view is cut, and not at all
@@ -42,14 +69,53 @@ class Captioner(ABC):
         return view
 
     @abstractmethod
-    def caption(self, views: Sequence[View]) -> list[list[CaptionText] | CaptionerError]:
-        """Words for each view, in the order of `views`; an empty list where it sees nothing,
-        and in place of words the error, where this one view cannot be captioned.
+    def caption(self, views: Sequence[View]) -> list[Answer]:
+        """The answer to each view, in the order of `views`: words, an empty list where it sees
+        nothing, or the error where this one view cannot be captioned (ViewRefused where asking
+        again would be in vain).
 
-        Raises CaptionerError when it cannot tell which view is to blame; the caller then tries
-        the views of the batch one picture at a time, so that one bad picture costs no other.
-        Raises CaptionerUnavailable when it cannot go on at all.
+        Raises CaptionerError when it cannot tell which view is to blame; `describe` then halves
+        the batch until only the view at fault fails. Raises CaptionerUnavailable when it cannot
+        go on at all.
         """
+
+    def describe(self, views: Iterable[tuple[T, View]]) -> Iterator[tuple[T, Answer] | Waiting]:
+        """Answers as they come: each view's own tag with what came of it, in any order.
+
+        views: a tag (whatever tells the caller which view it is) and a view each, taken only when
+        there is room for one more. Waiting for the next one may take as long as cutting it does.
+
+        Whoever calls this keeps answers for good between two items, so that an answer has to be
+        handed over as soon as it is there, and `Waiting` once a second or so while none comes;
+        where nothing can be handed over for long (a batch on a GPU), before that begins.
+        An error of one view is its answer. Raises CaptionerUnavailable when it cannot go on at
+        all, and lets KeyboardInterrupt pass, but only after it has handed over every answer that
+        is there already.
+
+        As it stands here it asks `caption` batch by batch. A captioner that gets its answers one
+        by one (a server) overrides it.
+        """
+        coming = iter(views)
+        while batch := list(islice(coming, max(1, self.batch_size))):
+            yield from self._describe(batch)
+            yield Waiting()
+
+    def _describe(self, batch: Sequence[tuple[T, View]]) -> Iterator[tuple[T, Answer]]:
+        """Answers to a batch; where it fails as a whole, to its halves, down to a single view."""
+        try:
+            answers = self.caption([view for _, view in batch])
+        except CaptionerUnavailable:
+            raise
+        except CaptionerError as error:
+            if len(batch) == 1:
+                yield batch[0][0], error
+                return
+        else:
+            yield from zip((tag for tag, _ in batch), answers, strict=True)
+            return
+        half = len(batch) // 2
+        yield from self._describe(batch[:half])
+        yield from self._describe(batch[half:])
 
     def close(self) -> None:  # noqa: B027 (most have nothing to free)
         """Free what it holds (a model, connections)."""
@@ -86,6 +152,7 @@ def open_captioner(name: str = "auto", **options: object) -> Captioner:
             "choose the captioner that it is for, mllm or server"
         )
     captioner: Captioner = kind(**options)
+    captioner.spec = CaptionerSpec(name, options)
     return captioner
 
 

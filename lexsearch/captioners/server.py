@@ -17,7 +17,7 @@ import io
 import os
 from collections.abc import Sequence
 
-from lexsearch.captioners import Captioner
+from lexsearch.captioners import Answer, Captioner
 from lexsearch.captioners.mllm.framing import check_framing, frame
 from lexsearch.captioners.prompts import MAX_NEW_TOKENS, questions, resolve_prompt
 from lexsearch.chat import Chat, Turn
@@ -96,7 +96,7 @@ class Server(Captioner):
         url = f"data:image/jpeg;base64,{base64.b64encode(file.getvalue()).decode()}"
         return View(view.crop, view.image, url)
 
-    def caption(self, views: Sequence[View]) -> list[list[CaptionText] | CaptionerError]:
+    def caption(self, views: Sequence[View]) -> list[Answer]:
         """What the model says of each view: one caption, with all the answers, a line each."""
         urls = [view.prepared or self.prepare(view).prepared for view in views]
         return self._runner.run(self._all(urls))
@@ -105,7 +105,7 @@ class Server(Captioner):
         self._runner.run(self._chat.close())
         self._runner.close()
 
-    async def _all(self, urls: Sequence[str]) -> list[list[CaptionText] | CaptionerError]:
+    async def _all(self, urls: Sequence[str]) -> list[Answer]:
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(self._one(url)) for url in urls]
@@ -113,7 +113,7 @@ class Server(Captioner):
             raise errors.exceptions[0] from errors
         return [task.result() for task in tasks]
 
-    async def _one(self, url: str) -> list[CaptionText] | CaptionerError:
+    async def _one(self, url: str) -> Answer:
         """A view's words; its error where only this view is to blame."""
         picture = {"type": "image_url", "image_url": {"url": url}}
         turns: list[Turn] = []

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from lexsearch.captioners import Captioner
+from lexsearch.captioners import Answer, Captioner
 from lexsearch.captioners.mllm.devices import Devices
 from lexsearch.captioners.mllm.framing import FILL, check_framing, frame
 from lexsearch.captioners.mllm.runner import Inputs, ModelRunner, Plan, load_runner, quiet
@@ -121,7 +121,7 @@ class Mllm(Captioner):
         image = frame(view.image, self._framing)
         return View(view.crop, view.image, _Prepared(image, self._inputs(image, [])))
 
-    def caption(self, views: Sequence[View]) -> list[list[CaptionText] | CaptionerError]:
+    def caption(self, views: Sequence[View]) -> list[Answer]:
         """What the model says of each view: one caption, with all the answers, a line each."""
         self.load()
         ready: list[_Prepared] = [(view.prepared or self.prepare(view).prepared) for view in views]

@@ -26,7 +26,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from lexsearch.captioners import Captioner
+from lexsearch.captioners import Answer, Captioner
 from lexsearch.captioners.tagger.classifier import Classifier, find_weights
 from lexsearch.captioners.tagger.detector import Detection, Detector
 from lexsearch.captioners.tagger.reader import SIDE, OcrReader
@@ -77,7 +77,7 @@ class Tagger(Captioner):
             self._reader = OcrReader() if OcrReader.is_installed() else None
             self._classifier = Classifier()
 
-    def caption(self, views: Sequence[View]) -> list[list[CaptionText] | CaptionerError]:
+    def caption(self, views: Sequence[View]) -> list[Answer]:
         """A caption of each view that shows something, and the text that is read in a whole."""
         self.load()
         assert self._classifier is not None
