@@ -15,8 +15,15 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 from fakes import FakeCaptioner
+from hypothesis import HealthCheck, settings
+from skips import pytest_sessionfinish as pytest_sessionfinish
+from skips import pytest_terminal_summary as pytest_terminal_summary
 
 import lexsearch
+
+# A busy machine makes no test fail.
+settings.register_profile("lexsearch", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("lexsearch")
 
 TESTS = Path(__file__).parent
 REPOSITORY = TESTS.parent

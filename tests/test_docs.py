@@ -3,8 +3,8 @@
 In the pages: a `console` block holds commands after "$ " and what they print; a `python` block
 is a program, and a `text` block right after it is what it prints; a block after a line
 `<!-- file: NAME -->` is a file that later examples read. Other blocks are only read by people.
-All run one after another in one folder, where photos/ has three pictures. Numbers with a
-decimal point, times and hashes may differ.
+All run one after another in one folder, where photos/ has three pictures. Dates, times, sizes,
+hashes and numbers with a decimal point may differ.
 
 After a change that is meant, write the pages anew:  LEXSEARCH_WRITE_DOCS=1 bin/test -k docs
 """
@@ -17,6 +17,7 @@ import re
 import shutil
 import subprocess
 import sys
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -41,7 +42,10 @@ WRITING = bool(os.environ.get("LEXSEARCH_WRITE_DOCS"))
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("docs")
+    return folder_of_photos(tmp_path_factory.mktemp("docs"))
+
+
+def folder_of_photos(folder: Path) -> Path:
     (folder / "photos").mkdir()
     for name, (package, file) in PHOTOS.items():
         found = importlib.util.find_spec(package)
@@ -89,16 +93,76 @@ def run_console(body: str, folder: Path) -> str:
     return "".join(parts)
 
 
+MASKS = {
+    "HASH": r"\b[0-9a-f]{12,32}\b",
+    "DAY": r"\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d)?)?",
+    "TIME": r"\b\d\d:\d\d(?::\d\d)?\b",
+    "SIZE": r"\b\d[\d,]*(?:\.\d+)? (?:bytes|kB|MB|GB)\b",
+    "DURATION": r"\b\d[\d,]*(?:\.\d+)? (?:ms|s|min|h|(?:second|minute|hour|day)s?)\b",
+    "NUMBER": r"\d+\.\d+",
+}
+
+
 def masked(text: str) -> str:
-    """Without what may differ from one run or machine to the next."""
-    text = re.sub(r"\b[0-9a-f]{12,32}\b", "HASH", text)
-    text = re.sub(r"\d{4}-\d\d-\d\d[T ][\d:.+Z]+", "TIME", text)
-    text = re.sub(r"\d+\.\d+|[\d,]+ kB", "NUMBER", text)
+    """Without what may differ from one day, run or machine to the next."""
+    for name, pattern in MASKS.items():
+        text = re.sub(pattern, name, text)
     return re.sub(r"[ \t]+", " ", text).strip()
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_examples_print_what_the_page_says(page: str, folder: Path) -> None:
+    run_examples(page, folder)
+
+
+def test_masks_hide_the_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What prints dates is run today, and with the clock set forward."""
+    libraries = sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
+    if not libraries:
+        pytest.skip("libfaketime is not installed")
+    script = """
+        rm -rf index
+        echo '{"doc_id": "dog", "text": "a dog"}' | lexsearch import - --index index
+        lexsearch show dog --index index
+        lexsearch export - --index index
+        date +%F
+    """
+    today = run(["bash", "-c", script], tmp_path)
+    for name, value in {
+        "LD_PRELOAD": str(libraries[0]),
+        "FAKETIME": "+500d",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",  # Java waits by it
+    }.items():
+        monkeypatch.setenv(name, value)
+    later = run(["bash", "-c", script], tmp_path)
+    assert date.fromisoformat(later.split()[-1]) > date.today() + timedelta(400)
+    assert "a dog" in later
+    assert masked(later) == masked(today)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("by hand, 2026-11-21", "by hand, 2031-01-02"),
+        ("2026-11-21T12:24:16.237790+00:00", "2031-01-02T03:04:05+00:00"),
+        ("at 12:24", "at 03:04:05"),
+        ("15 kB of captions", "1,234 kB of captions"),
+        ("15 kB of captions", "1.2 MB of captions"),
+        ("in 3 s", "in 2 min"),
+        ("score 1.25", "score 0.5"),
+    ],
+)
+def test_masks_hide_what_differs_from_run_to_run(one: str, other: str) -> None:
+    assert masked(one) == masked(other)
+
+
+def test_masks_hide_nothing_else() -> None:
+    text = "3 pictures in 3 files, 17 patches, date:2023, query 2008_000001, k 10"
+    assert masked(text) == text
+
+
+def run_examples(page: str, folder: Path) -> None:
+    """Run a page's examples in order, and compare what they print, or write it (WRITING)."""
     text = (ROOT / page).read_text(encoding="utf-8")
     written, end = [], 0
     blocks = list(BLOCK.finditer(text))

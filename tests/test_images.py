@@ -156,7 +156,7 @@ def test_bad_files_have_reasons_that_a_person_understands(tmp_path: Path) -> Non
         open_picture(str(tmp_path / "nowhere.jpg"))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.data())
 def test_a_damaged_file_opens_or_is_an_image_error(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import ir_measures
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lexsearch.errors import EvaluationError
@@ -87,7 +87,6 @@ def test_depths_double_up_to_the_number_of_documents(size: int) -> None:
     assert len(ks) == 1 or ks[-1] <= 2 * ks[-2]
 
 
-@settings(deadline=None)
 @given(queries)
 def test_recall_and_precision_of_one_query_equal_ir_measures(pairs: list[Query]) -> None:
     for ranking, right in pairs:
@@ -100,7 +99,6 @@ def test_recall_and_precision_of_one_query_equal_ir_measures(pairs: list[Query])
         assert measures.recall(one, 4) == pytest.approx(values[names[1]])
 
 
-@settings(deadline=None)
 @given(queries)
 def test_standard_measures_are_of_the_order_given(pairs: list[Query]) -> None:
     qrels = {f"q{place}": dict.fromkeys(right, 1) for place, (_, right) in enumerate(pairs)}

@@ -473,7 +473,7 @@ TEXTS = st.one_of(
 )
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(TEXTS, st.sampled_from(["best", "paper"]), st.sampled_from(["best", "all", "any"]))
 def test_no_text_is_more_than_a_search_can_take(
     anything: lexsearch.Index, text: str, mode: str, match: str

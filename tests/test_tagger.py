@@ -56,7 +56,7 @@ def imagenet_photo(number: int) -> Image.Image:
     """One of foolbox's 20 photos; its name ends with its ImageNet class."""
     spec = importlib.util.find_spec("foolbox")
     if spec is None or spec.origin is None:
-        pytest.skip("foolbox, which brings photos, is not installed")
+        pytest.skip("foolbox is not installed")
     (file,) = (Path(spec.origin).parent / "data").glob(f"imagenet_{number:02}_*.jpg")
     return Image.open(file).convert("RGB")
 
