@@ -11,24 +11,21 @@ from the one before, so that a process may be killed between any two of them.
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from lexsearch.engines import Engine, Ranking, ScoredDoc, StoredDocument, open_engine
+from lexsearch.engines import Engine, ScoredDoc, StoredDocument, open_engine
 from lexsearch.errors import (
     EngineError,
     IndexNotFound,
     IndexReadOnly,
-    IndexUnusable,
     LexsearchError,
 )
 from lexsearch.records import (
@@ -46,6 +43,7 @@ from lexsearch.records import (
 )
 from lexsearch.searching.searcher import MATCHES, MODES, Explanation, Match, Searcher, SearchHits
 from lexsearch.storage.catalog import Catalog
+from lexsearch.storage.settings import Settings, read_settings, settings_file, write_settings
 from lexsearch.storage.sizes import size_of
 from lexsearch.text.lexicon import Lexicon
 from lexsearch.text.queries import parse, parse_plainly
@@ -59,9 +57,7 @@ if TYPE_CHECKING:
     from lexsearch.storage.transfer import Imported
     from lexsearch.storage.writer import Writer
 
-_FORMAT = 1
 T = TypeVar("T")
-_HUMAN = CaptionerKey("human")
 
 log = logging.getLogger("lexsearch")
 ProgressCallback = Callable[[Progress], None]
@@ -69,14 +65,6 @@ ProgressCallback = Callable[[Progress], None]
 
 def _ignore(progress: Progress) -> None:
     """For those who do not ask how far it is."""
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What an index remembers of how it was made."""
-
-    ranking: Ranking = field(default_factory=Ranking)
-    captioner: CaptionerKey | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,18 +115,19 @@ class Index:
 
         Raises IndexNotFound when it is missing or is a folder of something else.
         """
-        self.path = Path(path)
-        if not self._settings_file.exists():
+        self.path = Path(path).expanduser().absolute()
+        if not settings_file(self.path).exists():
             self._start(create)
-        self.settings = self._read_settings()
+        self._settings = read_settings(self.path)
         self._engine: Engine | None = None
         self._catalog: Catalog | None = None
         self._closed = 0
         self._lock = threading.RLock()
 
     @property
-    def _settings_file(self) -> Path:
-        return self.path / "index.json"
+    def settings(self) -> Settings:
+        """As they are now, whoever changed them."""
+        return read_settings(self.path)
 
     @property
     def _lucene(self) -> Path:
@@ -153,37 +142,9 @@ class Index:
             )
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            self._write_settings(Settings())
         except OSError as error:
             raise IndexReadOnly(f"{self.path} could not be made: {error.strerror}") from error
-
-    def _read_settings(self) -> Settings:
-        try:
-            stored = json.loads(self._settings_file.read_text())
-            if stored["format"] != _FORMAT:
-                raise IndexUnusable(
-                    f"{self.path} was made by another version of lexsearch (format "
-                    f"{stored['format']}); export its captions there and import them here"
-                )
-            captioner = stored.get("captioner")
-            return Settings(
-                Ranking(stored["ranking"]["k1"], stored["ranking"]["b"]),
-                CaptionerKey(**captioner) if captioner else None,
-            )
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise IndexUnusable(f"{self._settings_file} cannot be read: {error}") from error
-
-    def _write_settings(self, settings: Settings) -> None:
-        captioner = settings.captioner
-        stored = {
-            "format": _FORMAT,
-            "ranking": asdict(settings.ranking),
-            "captioner": captioner._asdict() if captioner else None,
-        }
-        part = self._settings_file.with_suffix(".part")
-        part.write_text(json.dumps(stored, indent=2) + "\n")
-        os.replace(part, self._settings_file)
-        self.settings = settings
+        write_settings(self.path, Settings())
 
     def __enter__(self) -> Self:
         return self
@@ -350,7 +311,7 @@ class Index:
 
     def _open_searcher(self) -> Searcher:
         if self._engine is None:
-            engine = open_engine(self._lucene, self.settings.ranking, write=False)
+            engine = open_engine(self._lucene, self._settings.ranking, write=False)
             try:
                 lexicon = Lexicon(engine.terms, self.path / "lexicon.toml")
             except LexsearchError:
@@ -361,10 +322,10 @@ class Index:
 
     def _heed_settings(self) -> None:
         """Rank as another process may have told meanwhile."""
-        settings = self._read_settings()
-        if settings != self.settings:
+        settings = self.settings
+        if settings != self._settings:
             self.close()
-            self.settings = settings
+            self._settings = settings
 
     def _has_captions(self) -> bool:
         return any((self.path / "captions").glob("*.parquet"))
@@ -425,7 +386,7 @@ class Index:
     def _writing(self) -> AbstractContextManager[Writer]:
         from lexsearch.storage.writer import writing
 
-        return writing(self.path, self.settings.ranking, self.settings.captioner)
+        return writing(self.path)
 
     def add(
         self,
@@ -461,12 +422,7 @@ class Index:
         opened = open_captioner(captioner) if isinstance(captioner, str) else captioner
         try:
             with self._writing() as writer:
-                if self.settings.captioner != opened.key:
-                    # Which captions count changes even where there is nothing to caption.
-                    with writer.catalog.transaction():
-                        writer.catalog.mark_all_stale()
-                    self._write_settings(replace(self.settings, captioner=opened.key))
-                    writer.current = opened.key
+                writer.change_settings(replace(writer.settings, captioner=opened.key))
                 with publish_progress(self.path, progress) as tell:
                     return add(writer, absolute, opened, crops, max_pixels or MAX_PIXELS, tell)
         finally:
@@ -503,13 +459,12 @@ class Index:
         """
         changes: dict[str, Any] = {"k1": k1, "b": b}
         changed = {name: value for name, value in changes.items() if value is not None}
-        ranking = replace(self.settings.ranking, **changed)
         with self._lock:
             self.close()
             with self._writing() as writer:
-                writer.ranking = ranking
+                ranking = replace(writer.settings.ranking, **changed)
+                writer.change_settings(replace(writer.settings, ranking=ranking))
                 writer.rebuild(progress)
-                self._write_settings(replace(self.settings, ranking=ranking))
         return self.status().searchable
 
     # Captions
@@ -560,28 +515,26 @@ class Index:
         *,
         crop: str = WHOLE,
         field: str = "caption",
-        caption_id: str = "",
+        caption_id: str | None = None,
     ) -> None:
-        """Correct a caption for good: it outlives reindexing and other captioners.
+        """Correct what is said of a crop for good: it outlives reindexing and other captioners.
 
-        text: what to say of the crop; None withdraws an earlier correction.
+        text: what to say of the crop; None withdraws earlier corrections.
+        caption_id: of the one caption to replace; by default all of the crop are.
         """
-        known = self.describe(name)
-        row = next((row for row in known.captions if row.crop == crop), None)
-        if row is None:
-            crops = ", ".join(dict.fromkeys(row.crop for row in known.captions))
-            raise LexsearchError(f"{name} has no crop {crop!r}; it has: {crops}")
-        caption = row._replace(
-            text=text,
-            field=field,
-            caption_id=caption_id,
-            source="human",
-            captioner=_HUMAN,
-            time=time.time_ns() // 1000,
-        )
+        from lexsearch.storage.corrections import correct, withdraw
+
+        doc_id = self._find(name)
         with self._writing() as writer:
-            writer.keep([caption])
+            rows = [row for _, rows in writer.store.scan([doc_id]) for row in rows]
+            if text is None:
+                corrections = withdraw(rows, crop, field, caption_id)
+            else:
+                current = writer.settings.captioner
+                corrections = correct(rows, current, text, crop, field, caption_id)
+            writer.keep(corrections)
             writer.sync()
+            writer.tidy()
 
     def _store(self) -> CaptionStore:
         from lexsearch.storage.captions import CaptionStore
@@ -613,8 +566,9 @@ class Index:
     def status(self) -> Status:
         """What is in the index, what is missing, and what failed."""
         with self._lock:
-            catalog = self._reading()
+            self._reading()
             searchable = self._ask(lambda searcher: searcher.count()) if self._has_captions() else 0
+            catalog = self._reading()
             return Status(
                 path=str(self.path),
                 folders=tuple(catalog.roots()),

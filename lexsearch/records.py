@@ -77,6 +77,10 @@ class Caption(NamedTuple):
     time: int = 0
 
 
+CAPTION_FIELDS = ("caption", "text", "seen", "about", "date")
+"""Which fields a caption may be of."""
+
+
 class Passage(NamedTuple):
     """Words about a picture, and where they are from.
 
@@ -128,7 +132,8 @@ class Keyword:
         """As typed, so that parsing it gives the same keyword."""
         field = f"{self.field}:" if self.field else ""
         quote = '"' if self.quoted else ""
-        return f"{self.sign}{field}{quote}{self.text}{quote}"
+        text = self.text.replace('"', '""') if self.field == "like" else self.text
+        return f"{self.sign}{field}{quote}{text}{quote}"
 
 
 @dataclass(frozen=True, slots=True)

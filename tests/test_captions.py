@@ -1,5 +1,7 @@
 """The caption store: shards that are complete or not there, and readable by anybody."""
 
+import errno
+import os
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -7,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lexsearch.errors import StorageError
 from lexsearch.records import Box, Caption, CaptionerKey
-from lexsearch.storage.captions import BrokenShard, CaptionStore
+from lexsearch.storage.captions import CaptionStore, DamagedShard
 from lexsearch.storage.documents import compose, in_effect
 
 TAGGER, OTHER, HUMAN = (
@@ -105,12 +108,65 @@ def test_a_damaged_shard_is_named(store: CaptionStore) -> None:
     content = bytearray(shard.read_bytes())
     content[len(content) // 2] ^= 0xFF
     shard.write_bytes(content)
-    with pytest.raises(BrokenShard, match=shard.name):
+    with pytest.raises(DamagedShard, match=shard.name):
         list(store.scan())
     shard.write_bytes(content[:100])
-    assert [path for path, _ in store.unreadable()] == [shard]
+    assert [error.shard for error in store.damaged()] == [shard]
     store.set_aside(shard)
     assert list(texts(store)) == ["a"]
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.EACCES, errno.EIO, errno.ESTALE])
+def test_a_shard_that_the_disk_does_not_give_is_not_called_damaged(
+    store: CaptionStore, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    store.append([caption("a")])
+
+    def fail(*arguments: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Path, "open", fail)
+        for read in (lambda: list(store.scan()), store.damaged):
+            with pytest.raises(StorageError, match=os.strerror(number)) as caught:
+                read()
+            assert not isinstance(caught.value, DamagedShard)
+    assert list(texts(store)) == ["a"]
+
+
+def test_a_reader_loses_nothing_to_a_writer_that_merges(store: CaptionStore) -> None:
+    for number in range(16):
+        store.append([caption(f"{number:02}")])
+    reading = store.scan()
+    first, _ = next(reading)
+    store.compact()
+    assert [first, *(doc_id for doc_id, _ in reading)] == [f"{n:02}" for n in range(16)]
+
+
+def test_a_reader_lists_again_where_shards_went_meanwhile(
+    store: CaptionStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(16):
+        store.append([caption(f"{number:02}")])
+    listed, seen = store.shards, []
+
+    def before_a_merge() -> list[Path]:
+        seen.append(listed())
+        if len(seen) == 1:
+            monkeypatch.undo()
+            store.compact()
+        return seen[0]
+
+    monkeypatch.setattr(store, "shards", before_a_merge)
+    assert len(list(store.scan())) == 16
+
+
+def test_other_files_in_the_folder_are_left_alone(store: CaptionStore) -> None:
+    other = store.append([caption("a")]).with_name("captions-backup.parquet")
+    other.write_bytes(b"mine")
+    store.append([caption("b")])
+    assert list(texts(store)) == ["a", "b"]
+    assert other.read_bytes() == b"mine"
 
 
 def test_of_a_caption_written_twice_the_later_counts() -> None:

@@ -374,6 +374,22 @@ class TestCorrections:
         assert saying(index, self.place, "left half") == ["a camel"]
         assert found(index, "cat") == found(index, "Bella") == []
 
+    @pytest.mark.parametrize("field", ["seen", "name", "nonsense"])
+    def test_a_field_that_nobody_can_correct_is_an_error_that_names_the_others(self, index, field):
+        with pytest.raises(LexsearchError, match="caption, text, about, date"):
+            index.edit_caption(self.place, "a dog", field=field)
+
+    def test_it_counts_though_the_clock_was_put_back(self, index, monkeypatch):
+        monkeypatch.setattr("time.time_ns", lambda: 0)
+        index.edit_caption(self.place, "a camel", crop="left half")
+        assert found(index, "camel") == ["sea.png"]
+
+    def test_many_corrections_are_kept_in_few_files(self, index):
+        for number in range(40):
+            index.edit_caption(self.place, f"camel number {number}", crop="left half")
+        assert len(list((index.path / "captions").glob("*.parquet"))) < 20
+        assert saying(index, self.place, "left half") == ["camel number 39"]
+
     def test_an_unknown_crop_is_an_error_that_names_the_others(self, index):
         with pytest.raises(LexsearchError, match="whole, left half, right half"):
             index.edit_caption(self.place, "a dog", crop="nose")
@@ -386,6 +402,53 @@ class TestCorrections:
         assert index.describe(elsewhere) == known
         with pytest.raises(LexsearchError, match=r"nowhere\.png"):
             index.describe(tmp_path / "nowhere.png")
+
+
+class TestCorrectionsOfImports:
+    """Captions that came with ids of their own are replaced like a captioner's."""
+
+    @pytest.fixture(autouse=True)
+    def imported(self, index):
+        rows = [{"doc_id": "p", "text": text} for text in ("a cat", "a camel on a chair")]
+        rows.append({"doc_id": "p", "text": "MEOW", "field": "text"})
+        rows.append({"doc_id": "q", "text": "a bridge"})
+        index.import_captions(map(json.dumps, rows))
+
+    def test_a_correction_replaces_them_all_and_not_the_words_read(self, index):
+        index.edit_caption("p", "a dog")
+        assert [len(index.search(word)) for word in ("dog", "cat", "camel", "meow")] == [
+            1,
+            0,
+            0,
+            1,
+        ]
+        index.reindex()
+        assert [len(index.search(word)) for word in ("dog", "cat", "camel", "meow")] == [
+            1,
+            0,
+            0,
+            1,
+        ]
+
+    def test_an_empty_one_takes_them_away(self, index):
+        index.edit_caption("p", "")
+        assert [len(index.search(word)) for word in ("cat", "camel", "meow")] == [0, 0, 1]
+
+    def test_reverting_brings_them_back(self, index):
+        index.edit_caption("p", "a dog")
+        index.edit_caption("p", None)
+        assert [len(index.search(word)) for word in ("dog", "cat", "camel")] == [0, 1, 1]
+
+    def test_one_can_be_corrected_alone(self, index):
+        (one,) = [row for row in index.describe("p").captions if row.text == "a cat"]
+        index.edit_caption("p", "a dog", caption_id=one.caption_id)
+        assert [len(index.search(word)) for word in ("dog", "cat", "camel")] == [1, 0, 1]
+
+    def test_a_correction_can_be_carried_elsewhere(self, index, tmp_path):
+        index.edit_caption("p", "a dog")
+        with lexsearch.open(tmp_path / "other") as other:
+            assert not other.import_captions(index.export_captions()).failed
+            assert [len(other.search(word)) for word in ("dog", "cat", "camel")] == [1, 0, 0]
 
 
 class TestCaptioners:
@@ -526,7 +589,7 @@ class TestDamage:
     def test_an_index_of_another_format_is_refused(self, index):
         settings = json.loads((index.path / "index.json").read_text())
         (index.path / "index.json").write_text(json.dumps({**settings, "format": 99}))
-        with pytest.raises(IndexUnusable, match="another version"):
+        with pytest.raises(IndexUnusable, match="later version"):
             lexsearch.open(index.path)
 
     def damage_shard(self, index: Index, how: str) -> Path:
@@ -598,6 +661,50 @@ class TestTransfer:
             }
         assert here == set(exported)
 
+    def test_a_part_of_a_stage_is_no_stage(self, index, photos, captioner, tmp_path):
+        place = picture(photos / "sea.png", "blue")
+        index.add(photos, captioner=captioner)
+        lines = [line for line in index.export_captions() if '"top half"' not in line]
+        with lexsearch.open(tmp_path / "other") as other:
+            other.import_captions(lines)
+            captioner.captioned.clear()
+            other.add(photos, captioner=captioner)
+            assert len(captioner.captioned) == 17
+            assert len(saying(other, place, "top half")) == 1
+
+    def test_captions_of_a_path_join_the_picture_that_lies_there(self, index, photos, captioner):
+        place = picture(photos / "sea.png", "blue")
+        index.add(photos, captioner=captioner)
+        index.import_captions([json.dumps({"doc_id": "1", "path": str(place), "text": "Mika"})])
+        (hit,) = index.search("Mika, blue", match="all")
+        assert hit.paths == (str(place),)
+        assert index.status().imported == 0
+
+    def test_captions_of_a_path_join_the_picture_that_is_indexed_there_later(
+        self, index, photos, captioner, monkeypatch
+    ):
+        place = picture(photos / "sea.png", "blue")
+        monkeypatch.chdir(photos)
+        rows = [{"doc_id": "1", "path": "sea.png", "text": "Mika"}, {"doc_id": "1", "text": "cat"}]
+        index.import_captions(map(json.dumps, rows))
+        monkeypatch.chdir("/")
+        index.add(photos, captioner=captioner)
+        (hit,) = index.search("Mika, cat, blue", match="all")
+        assert hit.paths == (str(place),)
+        index.reindex()
+        assert len(index.search("Mika")) == 1
+
+    def test_an_export_of_what_lay_at_a_path_before_is_not_of_what_lies_there_now(
+        self, index, photos, captioner
+    ):
+        place = picture(photos / "sea.png", "blue")
+        index.add(photos, captioner=captioner)
+        exported = list(index.export_captions())
+        picture(place, "red", (80, 60))
+        index.add(photos, captioner=captioner)
+        index.import_captions(exported)
+        assert not {"blue", "purple"} & {saying(index, place)[0].split()[0]}
+
     def test_importing_the_same_again_changes_nothing(self, index, photos, captioner):
         numbered_pictures(photos, 3)
         index.add(photos, captioner=captioner)
@@ -640,6 +747,7 @@ class TestTransfer:
         ("line", "reason"),
         [
             ("camel", "not JSON"),
+            ("[" * 100_000, "not JSON"),
             ("[1]", "not a JSON object"),
             ('{"doc_id": "1"}', "'text' is missing"),
             ('{"text": "camel"}', "'doc_id' is missing"),
@@ -727,6 +835,28 @@ class TestOpening:
         with lexsearch.open(index.path) as other:
             other.remove(photos)
         assert found(index, "blue") == []
+
+    @pytest.mark.parametrize("name", ["~/idx", "s3:idx", "file:idx", "a#b?c%25"])
+    def test_a_path_means_one_thing(self, tmp_path, monkeypatch, name):
+        monkeypatch.setenv("HOME", str(tmp_path / "home"))
+        monkeypatch.chdir(tmp_path)
+        with lexsearch.open(name) as index:
+            index.import_captions(['{"doc_id": "1", "text": "a dog"}'])
+            index.edit_caption("1", "a cat")
+            monkeypatch.chdir("/")
+            assert [hit.doc_id for hit in index.search("cat")] == ["1"]
+            index.import_captions(['{"doc_id": "2", "text": "a cat"}'])
+        place = tmp_path / "home" / "idx" if name == "~/idx" else tmp_path / name
+        assert index.path == place
+        assert sorted(index.documents()) == ["1", "2"]
+        assert not list(place.rglob("*.broken"))
+
+    def test_settings_that_another_wrote_stay(self, index):
+        index.import_captions(['{"doc_id": "1", "text": "bus bus"}'])
+        with lexsearch.open(index.path) as other:
+            other.reindex(k1=2.0)
+        index.reindex(b=0.1)
+        assert (index.settings.ranking.k1, index.settings.ranking.b) == (2.0, 0.1)
 
     def test_an_open_index_ranks_as_another_has_told(self, index):
         index.import_captions(['{"doc_id": "1", "text": "bus bus"}'])

@@ -81,3 +81,9 @@ _KEYWORDS = st.builds(
 def test_a_query_written_out_is_read_back(keywords: list[Keyword]) -> None:
     query = Query(tuple(keywords))
     assert parse(str(query)) == query
+
+
+@given(st.text(min_size=1), st.sampled_from(["", "+", "-"]))
+def test_a_picture_is_named_whatever_stands_in_its_name(name: str, sign: str) -> None:
+    query = Query((Keyword("dog"), Keyword(name, sign, True, "like"), Keyword("red")))
+    assert parse(str(query)) == query

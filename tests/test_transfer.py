@@ -81,6 +81,15 @@ def test_bad_lines_are_named_and_the_rest_goes_in(index: lexsearch.Index) -> Non
     assert found(index, "dog") == ["1"]
 
 
+def test_a_path_counts_whichever_line_has_it(index: lexsearch.Index) -> None:
+    take(
+        index,
+        {"doc_id": "1", "text": "a dog", "path": "streets/1.jpg"},
+        {"doc_id": "1", "text": "a cat"},
+    )
+    assert [hit.path for hit in index.search("cat")] == ["streets/1.jpg"]
+
+
 def test_an_imported_document_can_be_removed_and_comes_back(index: lexsearch.Index) -> None:
     row = {"doc_id": "1", "text": "a dog"}
     take(index, row, {"doc_id": "2", "text": "a dog"})

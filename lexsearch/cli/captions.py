@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,6 +18,9 @@ from lexsearch.cli.terminal import (
     quiet_option,
     say,
 )
+
+if TYPE_CHECKING:
+    from lexsearch.index import Index
 
 
 @click.group()
@@ -43,8 +46,7 @@ def edit(name: str, crop: str, text: str | None, path: str) -> None:
     expect_one_search()
     with Index(path, create=False) as index:
         if text is None:
-            said = [row.text or "" for row in index.describe(name).captions if row.crop == crop]
-            text = click.edit("\n".join(said))
+            text = click.edit("\n".join(_captions(index, name, crop)))
             if text is None:
                 say("unchanged")
                 return
@@ -64,8 +66,14 @@ def revert(name: str, crop: str, path: str) -> None:
     expect_one_search()
     with Index(path, create=False) as index:
         index.edit_caption(name, None, crop=crop)
-        said = [row.text for row in index.describe(name).captions if row.crop == crop]
-    click.echo(f"{printable(name)}, {crop}: {'; '.join(filter(None, said))}")
+        said = _captions(index, name, crop)
+    click.echo(f"{printable(name)}, {crop}: {'; '.join(said)}")
+
+
+def _captions(index: Index, name: str, crop: str) -> list[str]:
+    """What describes a crop; not the words read in it, nor the places of single things."""
+    rows = index.describe(name).captions
+    return [row.text for row in rows if (row.crop, row.field) == (crop, "caption") and row.text]
 
 
 @click.command(name="export", epilog=examples("lexsearch export captions.jsonl"))

@@ -90,7 +90,8 @@ SCHEMES: Mapping[str, tuple[str, ...]] = {
 }
 """The stages of each way to cut."""
 
-_ANY = 3600  # a side, in pixels, that is long enough for every patch
+ANY_SIDE = 3600
+"""Pixels of a side that is long enough for every patch."""
 
 
 def stage_of(name: str) -> str | None:
@@ -128,6 +129,6 @@ def _name(down: str, across: str, noun: str) -> str:
     return " ".join(part for part in (down, across, noun) if part)
 
 
-_STAGE_OF = {crop.name: stage for stage, cut in STAGES.items() for crop in cut(_ANY, _ANY)}
+_STAGE_OF = {crop.name: stage for stage, cut in STAGES.items() for crop in cut(ANY_SIDE, ANY_SIDE)}
 NAMES = tuple(_STAGE_OF)
 """Every crop's name: the whole first, then fixed patches from large to small, then the others."""

@@ -15,9 +15,11 @@ import os
 import re
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from itertools import groupby
 from operator import attrgetter, itemgetter
 from pathlib import Path
+from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -50,14 +52,15 @@ SCHEMA = pa.schema(
 
 _REPEATED = ["crop", "field", "source", "captioner", "version", "prompt"]
 _NAME = re.compile(r"captions-(\d{8})-(\d)\.parquet")
+_NUMBERED = re.compile(r"captions-(\d{8})-\d\.")  # half-written and damaged ones too
 _FANOUT = 16
 _ROW_GROUP = 4096
 _BATCH = 1024
 _LOOKUP_LIMIT = 2000
 
 
-class BrokenShard(StorageError):
-    """A shard that cannot be read."""
+class DamagedShard(StorageError):
+    """A shard that was opened and read, and does not hold what was written."""
 
     def __init__(self, shard: Path, reason: object) -> None:
         super().__init__(
@@ -88,37 +91,57 @@ class CaptionStore:
         """(doc_id, its captions) in order of doc_id, for all documents or the given ones.
 
         Memory use does not grow with the number of documents.
-        Raises BrokenShard for one that cannot be read.
+        Raises DamagedShard for a damaged one, StorageError where the disk does not give it.
         """
         wanted = sorted(doc_ids) if doc_ids is not None else None
         few = wanted if wanted is not None and len(wanted) <= _LOOKUP_LIMIT else None
-        streams = [_read(shard, few) for shard in self.shards()]
-        documents = groupby(heapq.merge(*streams, key=itemgetter(0)), key=itemgetter(0))
         chosen = None if wanted is None else set(wanted)
-        for doc_id, parts in documents:
-            if chosen is None or doc_id in chosen:
-                yield doc_id, [caption for _, captions in parts for caption in captions]
+        with ExitStack() as opened:
+            streams = [_read(*shard, few) for shard in self._open(opened)]
+            documents = groupby(heapq.merge(*streams, key=itemgetter(0)), key=itemgetter(0))
+            for doc_id, parts in documents:
+                if chosen is None or doc_id in chosen:
+                    yield doc_id, [caption for _, captions in parts for caption in captions]
+
+    def _open(self, opened: ExitStack) -> Sequence[tuple[Path, BinaryIO]]:
+        """All shards of one moment, though a writer may be merging them: a shard that is open
+        can be read to its end when its file has gone.
+        """
+        while True:
+            shards = self.shards()
+            with ExitStack() as files:
+                try:
+                    pairs = [(shard, files.enter_context(shard.open("rb"))) for shard in shards]
+                except FileNotFoundError:
+                    continue
+                except OSError as error:
+                    raise _unavailable(self._folder, error) from error
+                if self.shards() == shards:
+                    opened.push(files.pop_all())
+                    return pairs
 
     def read(self, shard: Path) -> Iterator[tuple[str, list[Caption]]]:
         """(doc_id, captions) of one shard, in order; a document may come twice in a row."""
-        return _read(shard, None)
+        with _opened(shard) as file:
+            yield from _read(shard, file, None)
 
-    def unreadable(self) -> list[tuple[Path, str]]:
-        """Shards that cannot be opened, with the reason (their data is checked when read)."""
-        broken = []
+    def damaged(self) -> list[DamagedShard]:
+        """Shards whose end, which tells what is where, is damaged (data are checked when read)."""
+        found = []
         for shard in self.shards():
             try:
-                pq.read_metadata(shard)
-            except (OSError, pa.ArrowException) as error:
-                broken.append((shard, str(error)))
-        return broken
+                with _opened(shard) as file, _damage(shard):
+                    pq.read_metadata(file)
+            except DamagedShard as error:
+                found.append(error)
+        return found
 
     def replaced(self) -> set[str]:
         """Names of shards whose captions live on in a merged one."""
         return {name for shard in self.shards() for name in _replaces(shard)}
 
     def set_aside(self, shard: Path) -> Path:
-        """Move a broken shard out of the way, keeping it for repair; returns its new place."""
+        """Move a damaged shard out of the way, keeping it for repair; returns its new place."""
         place = shard.with_suffix(".broken")
         os.replace(shard, place)
         return place
@@ -140,7 +163,7 @@ class CaptionStore:
                 self._merge(members, level + 1)
 
     def _merge(self, members: Sequence[Path], level: int) -> None:
-        streams = heapq.merge(*(_read(shard, None) for shard in members), key=itemgetter(0))
+        streams = heapq.merge(*(self.read(shard) for shard in members), key=itemgetter(0))
         rows = (caption for _, captions in streams for caption in captions)
         replaces = {b"replaces": json.dumps([shard.name for shard in members]).encode()}
         merged = self._write(_tables(rows), level, replaces)
@@ -177,8 +200,8 @@ class CaptionStore:
         return shard
 
     def _next_number(self) -> int:
-        taken = [int(path.name[9:17]) for path in self._folder.glob("captions-*.*")]
-        return max(taken, default=0) + 1
+        numbered = (_NUMBERED.match(path.name) for path in self._folder.iterdir())
+        return max((int(name[1]) for name in numbered if name), default=0) + 1
 
 
 def _level(shard: Path) -> int:
@@ -189,10 +212,11 @@ def _replaces(shard: Path) -> list[str]:
     if _level(shard) == 0:
         return []
     try:
-        names: list[str] = json.loads(pq.read_schema(shard).metadata[b"replaces"])
+        with _opened(shard) as file, _damage(shard):
+            names: list[str] = json.loads(pq.read_schema(file).metadata[b"replaces"])
         return names
-    except (OSError, pa.ArrowException):
-        return []  # broken: whoever reads it says so
+    except DamagedShard:
+        return []  # whoever reads it says so
 
 
 def _drop_replaced(shard: Path) -> None:
@@ -242,22 +266,60 @@ def _tables(captions: Iterable[Caption]) -> Iterator[pa.Table]:
         yield _to_table(batch)
 
 
-def _read(shard: Path, doc_ids: Sequence[str] | None) -> Iterator[tuple[str, list[Caption]]]:
+@contextmanager
+def _opened(shard: Path) -> Iterator[BinaryIO]:
+    try:
+        file = shard.open("rb")
+    except OSError as error:
+        raise _unavailable(shard, error) from error
+    with file:
+        yield file
+
+
+@contextmanager
+def _damage(shard: Path) -> Iterator[None]:
+    """Tell damage from a disk that fails. Of the two that pyarrow raises as OSError, what the
+    system says has a number; a wrong checksum has none.
+    """
+    try:
+        yield
+    except (MemoryError, OSError) as error:
+        if isinstance(error, MemoryError) or error.errno is not None:
+            raise _unavailable(shard, error) from error
+        raise DamagedShard(shard, error) from error
+    except (pa.ArrowException, ValueError, KeyError, TypeError) as error:
+        raise DamagedShard(shard, error) from error
+
+
+def _unavailable(place: Path, error: OSError | MemoryError) -> StorageError:
+    reason = "not enough memory" if isinstance(error, MemoryError) else error.strerror or error
+    return StorageError(
+        f"captions could not be read from {place} ({reason}); nothing was changed: try again when "
+        "that is mended"
+    )
+
+
+def _read(
+    shard: Path, opened: BinaryIO, doc_ids: Sequence[str] | None
+) -> Iterator[tuple[str, list[Caption]]]:
     """(doc_id, captions) in one shard; with doc_ids (sorted), only the row groups that can
     hold one of them are read. A document may come more than once in a row.
     """
-    try:
-        with pq.ParquetFile(shard, page_checksum_verification=True) as file:
-            groups = list(range(file.metadata.num_row_groups))
-            if doc_ids is not None:
-                groups = [group for group in groups if _may_hold(file.metadata, group, doc_ids)]
-            wanted = None if doc_ids is None else set(doc_ids)
-            for batch in file.iter_batches(_BATCH, row_groups=groups):
-                captions = _from_batch(batch, wanted)
-                for doc_id, rows in groupby(captions, key=itemgetter(0)):
-                    yield doc_id, list(rows)
-    except (OSError, pa.ArrowException, ValueError) as error:
-        raise BrokenShard(shard, error) from error
+    with _damage(shard):
+        file = pq.ParquetFile(opened, page_checksum_verification=True)
+        groups = list(range(file.metadata.num_row_groups))
+        if doc_ids is not None:
+            groups = [group for group in groups if _may_hold(file.metadata, group, doc_ids)]
+        wanted = None if doc_ids is None else set(doc_ids)
+        batches = file.iter_batches(_BATCH, row_groups=groups)
+    while True:
+        with _damage(shard):
+            batch = next(batches, None)
+            captions = [] if batch is None else list(_from_batch(batch, wanted))
+        if batch is None:
+            return
+        for doc_id, rows in groupby(captions, key=itemgetter(0)):
+            yield doc_id, list(rows)
 
 
 def _may_hold(metadata: pq.FileMetaData, group: int, doc_ids: Sequence[str]) -> bool:

@@ -6,19 +6,26 @@ which imported documents were removed.
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
+import threading
 import time
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
 from lexsearch.errors import IndexReadOnly, IndexUnusable, StorageError
-from lexsearch.images.crops import stage_of
+from lexsearch.images.crops import ANY_SIDE, STAGES, stage_of
 from lexsearch.records import Caption, CaptionerKey, Failure
 
-_TABLES = """
+_MIGRATIONS = (
+    # 1: the tables of the first indexes, which had no version: there already, or made here.
+    """
 CREATE TABLE IF NOT EXISTS files (
     path BLOB PRIMARY KEY, root BLOB NOT NULL, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
     doc_id TEXT NOT NULL
@@ -39,10 +46,19 @@ CREATE TABLE IF NOT EXISTS captioned (
     doc_id TEXT, captioner INTEGER, stage TEXT, PRIMARY KEY (doc_id, captioner, stage)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS shards (name TEXT PRIMARY KEY) WITHOUT ROWID;
-CREATE TEMP TABLE IF NOT EXISTS seen (path BLOB PRIMARY KEY) WITHOUT ROWID;
-CREATE TEMP TABLE IF NOT EXISTS lost (doc_id TEXT PRIMARY KEY) WITHOUT ROWID;
+""",
+)
+"""Each takes the catalog from the version before it to its own, which counts from 1. A change of
+the tables is a further one at the end; those that are here are never changed.
 """
+_OF_ONE_RUN = """
+CREATE TEMP TABLE seen (path BLOB PRIMARY KEY) WITHOUT ROWID;
+CREATE TEMP TABLE lost (doc_id TEXT PRIMARY KEY) WITHOUT ROWID;
+"""
+_HAS_TABLES = "SELECT COUNT(*) FROM sqlite_schema WHERE type = 'table'"
+_AT_A_TIME = 500
 _LIVE = "(imported OR EXISTS (SELECT 1 FROM files WHERE files.doc_id = documents.doc_id))"
+log = logging.getLogger("lexsearch")
 
 
 class FileRow(NamedTuple):
@@ -56,30 +72,53 @@ class FileRow(NamedTuple):
 
 
 class Catalog:
-    """The SQLite file of an index; open for reading unless `write`."""
+    """The SQLite file of an index; open for reading unless `write`. Of several threads one
+    reads at a time, for the moment that a look-up takes.
+
+    Raises IndexUnusable for a damaged one, or one of a later lexsearch. One of an earlier
+    lexsearch is brought up to date: the file itself by a writer, a copy in memory by a reader.
+    """
 
     def __init__(self, file: Path, *, write: bool = False) -> None:
         self._file = file
+        self._reading = threading.Lock()
         with self._errors():
             self._db = _connect_to_write(file) if write else _connect_to_read(file)
-            self._db.execute("PRAGMA schema_version")  # fails now rather than later if damaged
+            version = self._number("PRAGMA user_version")
+            if version > len(_MIGRATIONS):
+                self._db.close()
+                raise IndexUnusable(
+                    f"{file} was made by a later version of lexsearch; upgrade lexsearch to use it"
+                )
+            if not write and version < len(_MIGRATIONS):
+                self._db = _in_memory(self._db)
+            if write and version < len(_MIGRATIONS) and self._number(_HAS_TABLES):
+                log.warning("%s is of an earlier lexsearch: it is brought up to date", file)
+            for number, script in enumerate(_MIGRATIONS[version:], version + 1):
+                self._db.executescript(f"BEGIN; {script}; PRAGMA user_version = {number}; COMMIT")
+            if write:
+                self._db.executescript(_OF_ONE_RUN)
 
     def close(self) -> None:
         self._db.close()
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
+        """Only a file that SQLite itself calls damaged is damaged."""
         try:
             yield
-        except sqlite3.OperationalError as error:
-            if "readonly" in str(error):
-                raise IndexReadOnly(f"{self._file} may not be written to") from error
-            raise StorageError(f"{self._file} could not be used: {error}") from error
         except sqlite3.DatabaseError as error:
-            raise IndexUnusable(
-                f"the catalog {self._file} is damaged ({error}); move it away and run "
-                "`lexsearch index` on your folders again: no picture is captioned twice"
-            ) from error
+            code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # without its extension
+            if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+                raise IndexUnusable(
+                    f"the catalog {self._file} is damaged ({error}); move it away and run "
+                    "`lexsearch index` on your folders again: no picture is captioned twice"
+                ) from error
+            if code == sqlite3.SQLITE_READONLY:
+                raise IndexReadOnly(f"{self._file} may not be written to") from error
+            if isinstance(error, sqlite3.OperationalError):
+                raise StorageError(f"{self._file} could not be used: {error}") from error
+            raise
 
     def version(self) -> int:
         """Changes whenever somebody else has changed the catalog."""
@@ -92,8 +131,16 @@ class Catalog:
             yield
 
     def _rows(self, sql: str, *values: object) -> list[tuple[object, ...]]:
-        with self._errors():
+        with self._errors(), self._reading:
             return self._db.execute(sql, values).fetchall()
+
+    def _rows_of(self, doc_ids: Sequence[str], sql: str) -> Iterator[tuple[object, ...]]:
+        """The rows for some documents, whose ids come in place of {}: SQLite takes only so many
+        values at a time.
+        """
+        for start in range(0, len(doc_ids), _AT_A_TIME):
+            part = doc_ids[start : start + _AT_A_TIME]
+            yield from self._rows(sql.format(",".join("?" * len(part))), *part)
 
     def _number(self, sql: str, *values: object) -> int:
         return int(str(self._rows(sql, *values)[0][0]))
@@ -142,12 +189,9 @@ class Catalog:
     def files_of(self, doc_ids: Sequence[str]) -> dict[str, list[FileRow]]:
         """For each document, the places where its picture lies, in order of path."""
         places: dict[str, list[FileRow]] = {doc_id: [] for doc_id in doc_ids}
-        for start in range(0, len(doc_ids), 500):
-            part = doc_ids[start : start + 500]
-            marks = ",".join("?" * len(part))
-            sql = f"SELECT * FROM files WHERE doc_id IN ({marks}) ORDER BY path"
-            for row in map(_file_row, self._rows(sql, *part)):
-                places[row.doc_id].append(row)
+        sql = "SELECT * FROM files WHERE doc_id IN ({}) ORDER BY path"
+        for row in map(_file_row, self._rows_of(doc_ids, sql)):
+            places[row.doc_id].append(row)
         return places
 
     def newest(self, limit: int, skip: int = 0) -> list[str]:
@@ -251,11 +295,18 @@ class Catalog:
             ((path, doc_id) for doc_id, path in paths.items()),
         )
 
+    def imported_twins(self) -> list[tuple[str, str]]:
+        """(imported document, the picture that lies at its path) where both are to be found."""
+        rows = self._rows(
+            "SELECT documents.doc_id, files.doc_id FROM documents JOIN files "
+            "ON files.path = CAST(documents.path AS BLOB) WHERE documents.imported"
+        )
+        return [(str(imported), str(picture)) for imported, picture in rows]
+
     def imported_paths(self, doc_ids: Sequence[str]) -> dict[str, str]:
         """The paths that came with imported documents, where they came with one."""
-        marks = ",".join("?" * len(doc_ids))
-        sql = f"SELECT doc_id, path FROM documents WHERE doc_id IN ({marks}) AND path IS NOT NULL"
-        return {str(doc_id): str(path) for doc_id, path in self._rows(sql, *doc_ids)}
+        sql = "SELECT doc_id, path FROM documents WHERE doc_id IN ({}) AND path IS NOT NULL"
+        return {str(doc_id): str(path) for doc_id, path in self._rows_of(doc_ids, sql)}
 
     def exclude(self, doc_id: str) -> bool:
         """Take an imported document out of the results; False when there is none."""
@@ -280,13 +331,8 @@ class Catalog:
 
     def known(self, doc_ids: Sequence[str]) -> set[str]:
         """Those of the ids that are documents already."""
-        found: set[str] = set()
-        for start in range(0, len(doc_ids), 500):
-            part = doc_ids[start : start + 500]
-            marks = ",".join("?" * len(part))
-            rows = self._rows(f"SELECT doc_id FROM documents WHERE doc_id IN ({marks})", *part)
-            found.update(str(row[0]) for row in rows)
-        return found
+        sql = "SELECT doc_id FROM documents WHERE doc_id IN ({})"
+        return {str(row[0]) for row in self._rows_of(doc_ids, sql)}
 
     def captioner_id(self, key: CaptionerKey) -> int:
         self._db.execute(
@@ -296,22 +342,28 @@ class Catalog:
         return self._number(sql, *key)
 
     def record(self, shard: str, captions: Iterable[Caption]) -> None:
-        """Take note of the captions in a shard."""
+        """Take note of the captions in a shard, sorted by document. A stage counts as captioned
+        where a captioner's words for all its crops are there.
+        """
         ids: dict[CaptionerKey, int] = {}
-        for caption in captions:
-            imported = caption.source == "import"
+        for doc_id, rows in groupby(captions, key=attrgetter("doc_id")):
+            imported = False
+            crops: dict[CaptionerKey, dict[str, Caption]] = defaultdict(dict)
+            for row in rows:
+                imported |= row.source == "import"
+                if row.source == "model":
+                    crops[row.captioner][row.crop] = row
             self._db.execute(
                 "INSERT INTO documents (doc_id, imported) VALUES (?, ?) ON CONFLICT (doc_id) "
                 "DO UPDATE SET waiting = 1, imported = imported OR (excluded.imported "
                 "AND doc_id NOT IN (SELECT doc_id FROM files))",
-                (caption.doc_id, imported),
+                (doc_id, imported),
             )
-            if caption.source == "model":
-                if caption.captioner not in ids:
-                    ids[caption.captioner] = self.captioner_id(caption.captioner)
-                stage = stage_of(caption.crop)
-                if stage is not None:
-                    self.set_captioned(caption.doc_id, ids[caption.captioner], stage)
+            for key, captioned in crops.items():
+                if key not in ids:
+                    ids[key] = self.captioner_id(key)
+                for stage in _complete(captioned):
+                    self.set_captioned(doc_id, ids[key], stage)
         self._db.execute("INSERT OR REPLACE INTO shards VALUES (?)", (shard,))
 
     def set_captioned(self, doc_id: str, captioner: int, stage: str) -> None:
@@ -362,7 +414,7 @@ class Catalog:
 
 def _connect_to_write(file: Path) -> sqlite3.Connection:
     db = sqlite3.connect(file, timeout=60, check_same_thread=False)
-    db.executescript("PRAGMA synchronous = FULL; PRAGMA temp_store = FILE;" + _TABLES)
+    db.executescript("PRAGMA synchronous = FULL; PRAGMA temp_store = FILE")
     return db
 
 
@@ -373,6 +425,27 @@ def _connect_to_read(file: Path) -> sqlite3.Connection:
     frozen = "" if mode == "rw" else "&immutable=1"
     uri = f"{file.absolute().as_uri()}?mode={mode}{frozen}"
     return sqlite3.connect(uri, uri=True, timeout=60, check_same_thread=False)
+
+
+def _complete(captioned: Mapping[str, Caption]) -> list[str]:
+    """The stages of which every crop is captioned, of a picture of the captions' size."""
+    sizes = {(row.width, row.height) for row in captioned.values() if row.width and row.height}
+    width, height = next(iter(sizes), (None, None))
+    if width is None or height is None:
+        width = height = ANY_SIDE
+    stages = {stage_of(crop) for crop in captioned}
+    return [
+        stage
+        for stage, cut in STAGES.items()
+        if stage in stages and all(crop.name in captioned for crop in cut(width, height))
+    ]
+
+
+def _in_memory(db: sqlite3.Connection) -> sqlite3.Connection:
+    copy = sqlite3.connect(":memory:", check_same_thread=False)
+    with closing(db):
+        db.backup(copy)
+    return copy
 
 
 def _below(folder: str) -> tuple[bytes, bytes]:

@@ -1,7 +1,7 @@
 """How far a running `lexsearch index` is, for others to see: a small file in the index.
 
 It is written anew at most once a second and removed at the end. One that a killed process left
-behind counts for nothing, since that process is gone.
+behind counts for nothing: somebody is writing if, and only if, the writer's lock is held.
 """
 
 from __future__ import annotations
@@ -9,17 +9,18 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import platform
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from filelock import FileLock, Timeout
+
 from lexsearch.records import Progress
 
 _NAME = "running.json"
 _EVERY = 1.0  # seconds
-_FORGOTTEN = 60.0  # seconds of silence after which another machine's process is not believed in
+_FORGOTTEN = 60.0  # seconds of silence that are believed where nobody may look at the lock
 
 
 class Running(NamedTuple):
@@ -45,8 +46,7 @@ def publish_progress(
             stage, started, told = now.stage, time.time(), 0.0
         if time.time() - told >= _EVERY:
             told = time.time()
-            who = {"pid": os.getpid(), "host": platform.node()}
-            what = {**who, "progress": now._asdict(), "started": started, "told": told}
+            what = {"progress": now._asdict(), "started": started, "told": told}
             with contextlib.suppress(OSError):  # a full disk is somebody else's to report
                 part.write_text(json.dumps(what))
                 os.replace(part, place)
@@ -54,9 +54,14 @@ def publish_progress(
     try:
         yield tell
     finally:
-        for file in (place, part):
-            with contextlib.suppress(OSError):
-                file.unlink(missing_ok=True)
+        forget_progress(folder)
+
+
+def forget_progress(folder: Path) -> None:
+    """Remove what was published; for the only writer."""
+    for name in (_NAME, f"{_NAME}.part"):
+        with contextlib.suppress(OSError):
+            (folder / name).unlink(missing_ok=True)
 
 
 def running(folder: Path) -> Running | None:
@@ -64,18 +69,21 @@ def running(folder: Path) -> Running | None:
     try:
         what = json.loads((folder / _NAME).read_text())
         told = Running(Progress(**what["progress"]), what["started"], what["told"])
-        here, pid = what["host"] == platform.node(), what["pid"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    alive = _is_alive(pid) if here else time.time() - told.told < _FORGOTTEN
-    return told if alive else None
+    return told if _is_written(folder, told.told) else None
 
 
-def _is_alive(pid: int) -> bool:
+def writer_lock(folder: Path) -> FileLock:
+    """The lock that the only writer of an index holds; the system lets go of a killed one's."""
+    return FileLock(folder / "writer.lock")
+
+
+def _is_written(folder: Path, told: float) -> bool:
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
+        with writer_lock(folder).acquire(timeout=0):
+            return False
+    except Timeout:
         return True
-    return True
+    except OSError:  # an index that may only be read
+        return time.time() - told < _FORGOTTEN

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import re
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -11,13 +13,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from lexsearch.errors import ImportFormatError
-from lexsearch.records import WHOLE, Box, Caption, CaptionerKey, Progress
+from lexsearch.records import CAPTION_FIELDS, WHOLE, Box, Caption, CaptionerKey, Progress
 from lexsearch.storage.documents import latest, same_as
 from lexsearch.storage.writer import ProgressCallback, Writer
 
 _CHUNK_ROWS = 50_000
 _CHUNK_CHARACTERS = 32_000_000
-_FIELDS = ("caption", "text", "seen", "about", "date")
+_CONTENT_HASH = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(slots=True)
@@ -43,11 +45,13 @@ def import_captions(writer: Writer, lines: Iterable[str], progress: ProgressCall
         except ImportFormatError as error:
             outcome.failed.append((number, str(error)))
             continue
-        chunk.append((caption, path))
-        characters += len(line)
-        if len(chunk) == _CHUNK_ROWS or characters > _CHUNK_CHARACTERS:
+        full = len(chunk) >= _CHUNK_ROWS or characters > _CHUNK_CHARACTERS
+        # Captions of one picture stay together, so that whole stages can be told from parts.
+        if full and (chunk[-1][0].doc_id != caption.doc_id or len(chunk) >= 2 * _CHUNK_ROWS):
             _take(writer, chunk, outcome)
             chunk, characters = [], 0
+        chunk.append((caption, path))
+        characters += len(line)
         if number % 1000 == 0:
             progress(Progress("importing", number, None, "caption", len(outcome.failed)))
     _take(writer, chunk, outcome)
@@ -57,7 +61,9 @@ def import_captions(writer: Writer, lines: Iterable[str], progress: ProgressCall
 
 def _take(writer: Writer, chunk: list[tuple[Caption, str | None]], outcome: Imported) -> None:
     """Store what is new of a chunk. A caption known with another text is a correction."""
-    paths = {caption.doc_id: path for caption, path in chunk}
+    chunk = _of_pictures(writer, chunk)
+    paths = dict.fromkeys(caption.doc_id for caption, _ in chunk)
+    paths.update((caption.doc_id, path) for caption, path in chunk if path)
     known = writer.catalog.known(list(paths))
     texts = {
         (doc_id, *key): caption.text
@@ -84,6 +90,28 @@ def _take(writer: Writer, chunk: list[tuple[Caption, str | None]], outcome: Impo
     writer.tidy()
 
 
+def _of_pictures(
+    writer: Writer, chunk: list[tuple[Caption, str | None]]
+) -> list[tuple[Caption, str | None]]:
+    """The chunk with absolute paths where files are, and with the id of the picture at the path
+    in place of a name of one's own. A content hash stays: it is of what lay there then.
+    """
+    places: dict[str, tuple[str, str | None]] = {}
+    for _, path in chunk:
+        if path and path not in places:
+            place = os.path.abspath(os.path.expanduser(path))
+            row = writer.catalog.file(place)
+            known = row is not None or os.path.exists(place)
+            places[path] = place if known else path, row and row.doc_id
+    taken: list[tuple[Caption, str | None]] = []
+    for caption, path in chunk:
+        shown, doc_id = places[path] if path else (None, None)
+        if doc_id and not _CONTENT_HASH.fullmatch(caption.doc_id):
+            caption = caption._replace(doc_id=doc_id)
+        taken.append((caption, shown))
+    return taken
+
+
 def from_json(line: str) -> tuple[Caption, str | None]:
     """A caption, and the picture's path if given, from one line: an object with `doc_id` and
     `text`, optionally `caption_id`, `path`, `crop`, `field`, `captioner`, `version`, `prompt`,
@@ -94,7 +122,7 @@ def from_json(line: str) -> tuple[Caption, str | None]:
     """
     try:
         row = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ImportFormatError(f"not JSON: {error}") from error
     if not isinstance(row, dict):
         raise ImportFormatError("not a JSON object")
@@ -104,8 +132,8 @@ def from_json(line: str) -> tuple[Caption, str | None]:
         raise ImportFormatError("'doc_id' is empty")
     digest = hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
     field = _string(row, "field", "caption")
-    if field not in _FIELDS:
-        raise ImportFormatError(f"'field' is {field!r}, not one of {', '.join(_FIELDS)}")
+    if field not in CAPTION_FIELDS:
+        raise ImportFormatError(f"'field' is {field!r}, not one of {', '.join(CAPTION_FIELDS)}")
     source = _string(row, "source", "import")
     key = [_string(row, name, "") for name in ("captioner", "version", "prompt")]
     caption = Caption(

@@ -12,20 +12,24 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
+from operator import attrgetter
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
-from lexsearch.engines import Engine, Ranking, open_engine
+from lexsearch.engines import Engine, open_engine
 from lexsearch.errors import EngineError, IndexLocked, IndexReadOnly
-from lexsearch.records import Caption, CaptionerKey, Document, Progress
-from lexsearch.storage.captions import BrokenShard, CaptionStore
+from lexsearch.records import Caption, Document, Progress
+from lexsearch.storage.captions import CaptionStore, DamagedShard
 from lexsearch.storage.catalog import Catalog
 from lexsearch.storage.documents import compose
+from lexsearch.storage.progress_file import forget_progress, writer_lock
+from lexsearch.storage.settings import Settings, read_settings, write_settings
 from lexsearch.text.words import name_of
 
 _CHUNK = 1000  # documents brought up to date between two looks at the catalog
 _COMMIT_EVERY = 20_000
+_PATIENCE = 0.5  # seconds; whoever looks whether somebody writes holds the lock for a moment
 _BULK = 5000  # from this many waiting documents on, all captions are read once, in order
 
 ProgressCallback = Callable[[Progress], None]
@@ -33,24 +37,23 @@ log = logging.getLogger("lexsearch")
 
 
 @contextmanager
-def writing(
-    folder: Path, ranking: Ranking, current: CaptionerKey | None = None
-) -> Iterator[Writer]:
+def writing(folder: Path) -> Iterator[Writer]:
     """The only writer of the index in `folder`, with all that a killed one left caught up.
 
     Raises IndexLocked when another process is writing, IndexReadOnly when nobody may.
     """
     if not os.access(folder, os.W_OK):
         raise IndexReadOnly(f"{folder} may not be written to; check its permissions")
-    lock = FileLock(folder / "writer.lock")
+    lock = writer_lock(folder)
     try:
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=_PATIENCE)
     except Timeout as error:
         raise IndexLocked(
             f"another process is writing to {folder}; wait for it to end (searching goes on)"
         ) from error
     try:
-        writer = Writer(folder, ranking, current)
+        forget_progress(folder)
+        writer = Writer(folder)
         try:
             writer.catch_up()
             yield writer
@@ -61,15 +64,26 @@ def writing(
 
 
 class Writer:
-    """What `writing` gives: the catalog, the captions and the text index, open for changes."""
+    """What `writing` gives: the catalog, the captions and the text index, open for changes.
 
-    def __init__(self, folder: Path, ranking: Ranking, current: CaptionerKey | None) -> None:
-        self.ranking = ranking
-        self.current = current
+    settings: as they are on disk since the lock is held; `change_settings` writes others.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.settings = read_settings(folder)
         self.catalog = Catalog(folder / "catalog.sqlite", write=True)
         self.store = CaptionStore(folder / "captions")
         self._lucene = folder / "lucene"
         self._engine: Engine | None = None
+
+    def change_settings(self, settings: Settings) -> None:
+        """Keep other settings. Where another captioner's words count, all documents change."""
+        if settings.captioner != self.settings.captioner:
+            with self.catalog.transaction():
+                self.catalog.mark_all_stale()
+        write_settings(self._folder, settings)
+        self.settings = settings
 
     def close(self) -> None:
         if self._engine is not None:
@@ -79,7 +93,7 @@ class Writer:
 
     def keep(self, captions: Iterable[Caption]) -> None:
         """Store captions for good. `sync` makes them searchable."""
-        rows = list(captions)
+        rows = sorted(captions, key=attrgetter("doc_id"))
         if rows:
             shard = self.store.append(rows)
             with self.catalog.transaction():
@@ -88,8 +102,8 @@ class Writer:
     def catch_up(self) -> None:
         """Take note of shards that the catalog does not know, or that are gone."""
         self.store.finish()
-        for shard, reason in self.store.unreadable():
-            self._set_aside(shard, reason)
+        for error in self.store.damaged():
+            self._set_aside(error)
         recorded = self.catalog.shards()
         present = {shard.name: shard for shard in self.store.shards()}
         if recorded - present.keys() - self.store.replaced():
@@ -97,22 +111,25 @@ class Writer:
                 self.catalog.forget_captions()
             recorded = set()
         for name in present.keys() - recorded:
-            with self.catalog.transaction():
-                rows = self.store.read(present[name])
-                self.catalog.record(name, (row for _, part in rows for row in part))
+            rows = self.store.read(present[name])
+            try:
+                with self.catalog.transaction():
+                    self.catalog.record(name, (row for _, part in rows for row in part))
+            except DamagedShard as error:
+                return self._repair(error)
         with self.catalog.transaction():
             self.catalog.replace_shards(present)
 
-    def _repair(self, error: BrokenShard) -> None:
-        self._set_aside(error.shard, str(error.__cause__))
+    def _repair(self, error: DamagedShard) -> None:
+        self._set_aside(error)
         self.catch_up()
 
-    def _set_aside(self, shard: Path, reason: str) -> None:
-        place = self.store.set_aside(shard)
+    def _set_aside(self, error: DamagedShard) -> None:
+        place = self.store.set_aside(error.shard)
         log.warning(
             "a captions file was damaged (%s) and is now %s; the pictures in it are captioned "
             "again by the next `lexsearch index`",
-            reason,
+            error.__cause__,
             place,
         )
 
@@ -120,17 +137,28 @@ class Writer:
         """Merge small captions files where many have gathered."""
         try:
             self.store.compact()
-        except BrokenShard as error:
+        except DamagedShard as error:
             self._repair(error)
         with self.catalog.transaction():
             self.catalog.replace_shards(shard.name for shard in self.store.shards())
 
+    def join_imported(self) -> None:
+        """Captions that were imported with the path of a picture become the picture's own, so
+        that one file is one hit. What was imported stays stored, and leaves the results.
+        """
+        pictures = dict(self.catalog.imported_twins())
+        for doc_id, captions in self.store.scan(pictures) if pictures else ():
+            self.keep(caption._replace(doc_id=pictures[doc_id]) for caption in captions)
+            with self.catalog.transaction():
+                self.catalog.exclude(doc_id)
+
     def sync(self, progress: ProgressCallback | None = None) -> None:
         """Bring the text index up to date with the captions and the catalog."""
+        self.join_imported()
         while True:
             try:
                 return self._sync(self._open_engine(), progress)
-            except BrokenShard as error:
+            except DamagedShard as error:
                 self._repair(error)
 
     def rebuild(self, progress: ProgressCallback | None = None) -> None:
@@ -140,7 +168,7 @@ class Writer:
         with self.catalog.transaction():
             self.catalog.mark_all_stale()
         self.close_engine()
-        self._engine = open_engine(fresh, self.ranking, write=True)
+        self._engine = open_engine(fresh, self.settings.ranking, write=True)
         self.sync(progress)
         self.close_engine()
         shutil.rmtree(self._lucene, ignore_errors=True)
@@ -157,13 +185,13 @@ class Writer:
                 with self.catalog.transaction():
                     self.catalog.mark_all_stale()
             try:
-                self._engine = open_engine(self._lucene, self.ranking, write=True)
+                self._engine = open_engine(self._lucene, self.settings.ranking, write=True)
             except EngineError as error:
                 log.warning("%s: it is being rebuilt", error)
                 shutil.rmtree(self._lucene, ignore_errors=True)
                 with self.catalog.transaction():
                     self.catalog.mark_all_stale()
-                self._engine = open_engine(self._lucene, self.ranking, write=True)
+                self._engine = open_engine(self._lucene, self.settings.ranking, write=True)
         return self._engine
 
     def _sync(self, engine: Engine, progress: ProgressCallback | None) -> None:
@@ -176,7 +204,7 @@ class Writer:
             for done, (doc_id, captions) in islice(waiting, _COMMIT_EVERY):
                 taken.append(doc_id)
                 if captions:
-                    yield compose(doc_id, captions, self.current, self._names(doc_id))
+                    yield compose(doc_id, captions, self.settings.captioner, self._names(doc_id))
                 else:
                     gone.append(doc_id)
                 if progress and (done % 100 == 0 or done == total):

@@ -17,8 +17,9 @@ from lexsearch.records import FIELDS, Keyword, Query
 _PART = re.compile(
     rf"""(?P<comma>,)
     | (?P<sign>(?<![^\s,])[+-](?=[^\s,+-]))?                             # before a word or quote
+      (?:(?<![^\s,+-])like:"(?P<name>(?:[^"]|"")+)"(?!") |
       (?P<field>(?<![^\s,+-])(?:{"|".join(FIELDS)}):(?=[^\s,]))?
-      (?:"(?P<quoted>[^"]*)" | (?P<word>[^\s,]+))""",
+      (?:"(?P<quoted>[^"]*)" | (?P<word>[^\s,]+)))""",
     re.VERBOSE,
 )
 
@@ -64,6 +65,11 @@ def _keywords(text: str) -> Iterator[Keyword]:
         sign = field = ""
 
     for part in _PART.finditer(text):
+        if part["name"]:  # of a picture: commas and spaces belong to it, "" is a quote in it
+            yield from finish()
+            yield Keyword(part["name"].replace('""', '"'), part["sign"] or "", True, "like")
+            first = False
+            continue
         marked = part["sign"] or part["field"]
         if part["comma"] or marked or part["quoted"] is not None:
             yield from finish()

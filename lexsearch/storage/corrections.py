@@ -1,0 +1,72 @@
+"""What a person says of a picture, as captions that outlive every captioner."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+
+from lexsearch.errors import LexsearchError
+from lexsearch.records import Caption, CaptionerKey
+from lexsearch.storage.documents import in_effect, latest
+
+HUMAN = CaptionerKey("human")
+CORRECTABLE = ("caption", "text", "about", "date")
+"""Fields that a person may correct."""
+
+
+def correct(
+    captions: Sequence[Caption],
+    current: CaptionerKey | None,
+    text: str,
+    crop: str,
+    field: str = "caption",
+    caption_id: str | None = None,
+) -> list[Caption]:
+    """What to store so that `text` stands in place of one caption of a crop, or without a
+    caption_id of all of them: the others are then corrected to nothing.
+
+    captions: all that are stored of the picture. current: the captioner whose words count.
+    Raises LexsearchError for a crop that nothing is said of, naming the others.
+    """
+    _check(field)
+    effective = in_effect(captions, current)
+    here = [row for row in effective if row.crop == crop]
+    if not here:
+        crops = ", ".join(dict.fromkeys(row.crop for row in effective))
+        raise LexsearchError(f"there is no crop {crop!r} of this picture; it has: {crops}")
+    replaced = [row for row in here if row.field == field]
+    like = (replaced or here)[0]._replace(field=field)
+    if caption_id is not None:
+        return [_said(like, text, caption_id, captions)]
+    others = dict.fromkeys(row.caption_id for row in replaced if row.caption_id)
+    return [
+        _said(like, text, "", captions),
+        *(_said(like, "", other, captions) for other in others),
+    ]
+
+
+def withdraw(
+    captions: Sequence[Caption], crop: str, field: str = "caption", caption_id: str | None = None
+) -> list[Caption]:
+    """What to store so that corrections of a crop, or of one caption of it, count no more."""
+    _check(field)
+    return [
+        _said(row, None, row.caption_id, captions)
+        for row in latest(captions).values()
+        if (row.source, row.crop, row.field) == ("human", crop, field)
+        and row.text is not None
+        and caption_id in (None, row.caption_id)
+    ]
+
+
+def _check(field: str) -> None:
+    if field not in CORRECTABLE:
+        raise LexsearchError(f"{field!r} cannot be corrected, but {', '.join(CORRECTABLE)}")
+
+
+def _said(like: Caption, text: str | None, caption_id: str, all_: Iterable[Caption]) -> Caption:
+    """Later than everything that is stored, whatever the clock says."""
+    now = max([time.time_ns() // 1000, *(row.time + 1 for row in all_)])
+    return like._replace(
+        text=text, caption_id=caption_id, source="human", captioner=HUMAN, time=now
+    )

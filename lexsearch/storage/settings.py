@@ -1,0 +1,75 @@
+"""index.json: what an index remembers of how it was made, with the format's version.
+
+A format of before is read as it is and written anew with the next change; a later one is refused.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from lexsearch.engines import Ranking
+from lexsearch.errors import IndexNotFound, IndexUnusable, StorageError
+from lexsearch.records import CaptionerKey
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """BM25's parameters, and the captioner last used."""
+
+    ranking: Ranking = field(default_factory=Ranking)
+    captioner: CaptionerKey | None = None
+
+
+def settings_file(folder: Path) -> Path:
+    """Where the settings of the index in `folder` are; only an index has this file."""
+    return folder / "index.json"
+
+
+def read_settings(folder: Path) -> Settings:
+    """Raises IndexNotFound where there is no index, IndexUnusable for settings that are damaged
+    or of a later lexsearch.
+    """
+    file = settings_file(folder)
+    try:
+        stored = json.loads(file.read_bytes())
+        if stored["format"] > FORMAT:
+            raise IndexUnusable(
+                f"{folder} was made by a later version of lexsearch (format {stored['format']}); "
+                "upgrade lexsearch to use it"
+            )
+        captioner = stored.get("captioner")
+        return Settings(
+            Ranking(float(stored["ranking"]["k1"]), float(stored["ranking"]["b"])),
+            CaptionerKey(**captioner) if captioner else None,
+        )
+    except FileNotFoundError as error:
+        raise IndexNotFound(
+            f"there is no index at {folder}; make one with: lexsearch index FOLDER"
+        ) from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise IndexUnusable(f"{file} cannot be read: {error}") from error
+
+
+def write_settings(folder: Path, settings: Settings) -> None:
+    """For the only writer, and for whoever makes an index. Raises StorageError."""
+    captioner = settings.captioner
+    stored = {
+        "format": FORMAT,
+        "ranking": asdict(settings.ranking),
+        "captioner": captioner._asdict() if captioner else None,
+    }
+    file = settings_file(folder)
+    part = file.with_suffix(".part")
+    try:
+        with part.open("w") as opened:
+            opened.write(json.dumps(stored, indent=2) + "\n")
+            opened.flush()
+            os.fsync(opened.fileno())
+        os.replace(part, file)
+    except OSError as error:
+        raise StorageError(f"{file} could not be written: {error.strerror}") from error
