@@ -71,10 +71,10 @@ def for_pyserini(file: Path, folder: Path) -> Path:
 
 
 def time_engine(file: Path, index: Path) -> float:
-    from lexsearch.engines import Ranking, open_engine
+    from lexsearch.engines import open_writer
     from lexsearch.records import Document
 
-    engine = open_engine(index, Ranking(), write=True)
+    engine = open_writer(index)
     start = time.perf_counter()
     with file.open() as lines:
         rows = (json.loads(line) for line in lines)

@@ -7,13 +7,17 @@
     │   └── CaptionerUnavailable   it cannot go on at all (a server that is gone, say)
     ├── ImportFormatError   a line of an imported file is not a caption
     ├── QueryError          the query holds nothing to search for
+    │   └── QueryTooLarge   it holds too much: another query helps
     ├── EvaluationError     a data set, topics, qrels or a run cannot be used, or do not fit
     └── IndexUnusable         the index as a whole cannot be used
         ├── IndexNotFound   there is no index at that path
         ├── IndexLocked     another process is writing to it
         ├── IndexReadOnly   it may be searched but not changed
         ├── StorageError    the disk is full or failing
-        └── EngineError     the text index is missing or broken (rebuilt from captions by `reindex`)
+        └── EngineError     the text index cannot be used, by what helps:
+            ├── EngineBroken        it is missing or damaged: a rebuild from the captions
+            ├── EngineOutdated      it was made by another version: a rebuild as well
+            └── EngineUnavailable   the engine cannot run here and now: later, or elsewhere
 
 Every message names the file it is about and the next step. Errors of foreign libraries are
 translated where they arise; nothing above the storage and engine modules ever sees one.
@@ -50,6 +54,10 @@ class QueryError(LexsearchError):
     """A query that holds no keyword."""
 
 
+class QueryTooLarge(QueryError):
+    """A query that asks for more words than the engine can look for."""
+
+
 class EvaluationError(LexsearchError):
     """Topics, judgements or a data set cannot be read, or do not fit what is searched."""
 
@@ -75,4 +83,16 @@ class StorageError(IndexUnusable):
 
 
 class EngineError(IndexUnusable):
-    """The text index is missing, broken, or the engine cannot start."""
+    """The text index cannot be used. Its subclasses say what helps."""
+
+
+class EngineBroken(EngineError):
+    """The text index is missing or damaged; a rebuild from the captions helps."""
+
+
+class EngineOutdated(EngineError):
+    """The text index was made by another version; a rebuild from the captions helps."""
+
+
+class EngineUnavailable(EngineError):
+    """The engine cannot run here and now: no rebuild helps, but another moment or machine may."""

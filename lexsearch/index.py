@@ -23,7 +23,8 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from lexsearch.engines import Engine, ScoredDoc, StoredDocument, open_engine
 from lexsearch.errors import (
-    EngineError,
+    EngineBroken,
+    EngineOutdated,
     IndexNotFound,
     IndexReadOnly,
     LexsearchError,
@@ -296,22 +297,19 @@ class Index:
                 yield compose(doc_id, captions, self.settings.captioner)
 
     def _ask(self, question: Callable[[Searcher], T]) -> T:
-        """Put a question to the text index; one that is missing or broken is made anew."""
+        """Put a question to the text index. One that is broken is opened again next time: a writer
+        may have made it anew.
+        """
         self._heed_settings()
         try:
             return question(self._open_searcher())
-        except EngineError as error:
+        except (EngineBroken, EngineOutdated):
             self.close()
-            log.warning("%s: rebuilding it from the captions", self._lucene)
-            try:
-                self.reindex()
-            except IndexReadOnly:
-                raise error from None
-            return question(self._open_searcher())
+            raise
 
     def _open_searcher(self) -> Searcher:
         if self._engine is None:
-            engine = open_engine(self._lucene, self._settings.ranking, write=False)
+            engine = open_engine(self._lucene, self._settings.ranking)
             try:
                 lexicon = Lexicon(engine.terms, self.path / "lexicon.toml")
             except LexsearchError:

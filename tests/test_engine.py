@@ -1,19 +1,49 @@
 """The embedded Lucene engine, at its contract."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
 from conftest import Run
 
-from lexsearch.engines import Concept, Engine, EngineQuery, Ranking, Variant, open_engine
-from lexsearch.errors import EngineError
+from lexsearch.engines import (
+    Concept,
+    Engine,
+    EngineQuery,
+    Ranking,
+    Variant,
+    open_engine,
+    open_writer,
+)
+from lexsearch.engines.lucene import LuceneEngine, layout
+from lexsearch.errors import EngineBroken, EngineOutdated, IndexLocked, QueryTooLarge
 from lexsearch.records import Box, Document, Passage
 
 
+class Held(LuceneEngine):
+    """An engine, and the writer of its index."""
+
+    def __init__(self, folder: Path) -> None:
+        self.writer = open_writer(folder)
+        super().__init__(folder, Ranking())
+
+    def update(self, documents: Iterable[Document]) -> None:
+        self.writer.update(documents)
+
+    def delete(self, doc_ids: Iterable[str]) -> None:
+        self.writer.delete(doc_ids)
+
+    def commit(self) -> None:
+        self.writer.commit()
+
+    def close(self) -> None:
+        self.writer.close()
+        super().close()
+
+
 @pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    engine = open_engine(tmp_path / "lucene", Ranking(), write=True)
+def engine(tmp_path: Path) -> Iterator[Held]:
+    engine = Held(tmp_path / "lucene")
     yield engine
     engine.close()
 
@@ -26,7 +56,7 @@ def found(engine: Engine, *texts: str, k: int = 10) -> list[str]:
     return [scored.doc_id for scored in engine.search(wanted(*texts), k).best]
 
 
-def hold(engine: Engine, **contents: str) -> None:
+def hold(engine: Held, **contents: str) -> None:
     engine.update(Document(doc_id, text) for doc_id, text in contents.items())
     engine.commit()
 
@@ -52,7 +82,7 @@ def hold(engine: Engine, **contents: str) -> None:
         ("ride", "rode"),
     ],
 )
-def test_forms_of_a_word_meet(engine: Engine, one: str, other: str) -> None:
+def test_forms_of_a_word_meet(engine: Held, one: str, other: str) -> None:
     hold(engine, one=one, other=other, neither="nothing like it")
     assert set(found(engine, one)) == set(found(engine, other)) == {"one", "other"}
 
@@ -60,18 +90,18 @@ def test_forms_of_a_word_meet(engine: Engine, one: str, other: str) -> None:
 @pytest.mark.parametrize(
     ("word", "stranger"), [("bus", "busy"), ("ski", "sky"), ("glass", "grass")]
 )
-def test_words_that_only_look_alike_do_not_meet(engine: Engine, word: str, stranger: str) -> None:
+def test_words_that_only_look_alike_do_not_meet(engine: Held, word: str, stranger: str) -> None:
     hold(engine, stranger=stranger)
     assert found(engine, word) == []
 
 
-def test_the_papers_stems_keep_bus_and_buses_apart(engine: Engine) -> None:
+def test_the_papers_stems_keep_bus_and_buses_apart(engine: Held) -> None:
     hold(engine, one="bus", many="buses", dogs="dogs")
     assert [scored.doc_id for scored in engine.bm25("bus", 10).best] == ["one"]
     assert [scored.doc_id for scored in engine.bm25("dog", 10).best] == ["dogs"]
 
 
-def test_scores_of_the_paper_are_bm25(engine: Engine) -> None:
+def test_scores_of_the_paper_are_bm25(engine: Held) -> None:
     """Lucene's BM25 with the length rounded to a byte, which is exact below 40 words."""
     from math import log
 
@@ -82,7 +112,7 @@ def test_scores_of_the_paper_are_bm25(engine: Engine) -> None:
     assert hit.score == pytest.approx(weight, abs=1e-6)
 
 
-def test_documents_with_more_concepts_come_first(engine: Engine) -> None:
+def test_documents_with_more_concepts_come_first(engine: Held) -> None:
     hold(engine, often="cat cat\ncat\ncat\ncat", both="a cat\na dog", dog="dog", none="bird")
     hits = engine.search(wanted("cat", "dog"), 10).best
     assert [hit.doc_id for hit in hits] == ["both", "often", "dog"]
@@ -90,7 +120,7 @@ def test_documents_with_more_concepts_come_first(engine: Engine) -> None:
     assert engine.count(wanted("cat", "dog")) == 3
 
 
-def test_a_few_hits_are_the_first_of_many(engine: Engine) -> None:
+def test_a_few_hits_are_the_first_of_many(engine: Held) -> None:
     """Where enough documents have all concepts, no others are looked at: with the same result."""
     words = ("cat", "dog", "bird")
     texts = {f"{n:02}": "\n".join(words[: n % 4] * (1 + n % 5)) or "x" for n in range(60)}
@@ -102,21 +132,21 @@ def test_a_few_hits_are_the_first_of_many(engine: Engine) -> None:
         assert few == (everything.best[:k], 45)
 
 
-def test_an_index_of_many_parts_is_joined_to_one(engine: Engine, tmp_path: Path) -> None:
+def test_an_index_of_many_parts_is_joined_to_one(engine: Held, tmp_path: Path) -> None:
     for number in range(5):
         hold(engine, **{f"{number}": "a dog", "changed": f"cat {number}"})
-    engine.compact()
+    engine.writer.compact()
     assert len(list((tmp_path / "lucene").glob("*.si"))) == 1
     assert found(engine, "dog") == ["0", "1", "2", "3", "4"]
     assert found(engine, "cat") == ["changed"]
 
 
-def test_captions_that_agree_count_more_than_one_that_repeats(engine: Engine) -> None:
+def test_captions_that_agree_count_more_than_one_that_repeats(engine: Held) -> None:
     hold(engine, repeats="dog dog dog dog\nx\nx", agree="dog\na dog\nx", once="dog\nx\nx")
     assert found(engine, "dog") == ["agree", "once", "repeats"]
 
 
-def test_what_is_required_or_excluded(engine: Engine) -> None:
+def test_what_is_required_or_excluded(engine: Held) -> None:
     hold(engine, both="cat dog", cat="cat", dog="dog")
     cat, dog = wanted("cat", "dog").concepts
     assert [hit.doc_id for hit in engine.search(EngineQuery((cat,), required=(dog,)), 9).best] == [
@@ -128,7 +158,7 @@ def test_what_is_required_or_excluded(engine: Engine) -> None:
     assert engine.count(EngineQuery((), excluded=(dog,))) == 1
 
 
-def test_words_of_a_phrase_stand_side_by_side_or_near(engine: Engine) -> None:
+def test_words_of_a_phrase_stand_side_by_side_or_near(engine: Held) -> None:
     hold(
         engine,
         side="a traffic light",
@@ -141,7 +171,7 @@ def test_words_of_a_phrase_stand_side_by_side_or_near(engine: Engine) -> None:
     assert [hit.doc_id for hit in engine.search(near, 9).best] == ["side", "near"]
 
 
-def test_parts_need_as_many_as_asked(engine: Engine) -> None:
+def test_parts_need_as_many_as_asked(engine: Held) -> None:
     hold(engine, two="dog beach", one="dog", none="cat")
     parts = tuple(Concept((Variant(word),)) for word in ("dog", "beach", "ball"))
     for least, ids in ((1, ["two", "one"]), (2, ["two"]), (3, [])):
@@ -149,7 +179,7 @@ def test_parts_need_as_many_as_asked(engine: Engine) -> None:
         assert [hit.doc_id for hit in engine.search(EngineQuery((concept,)), 9).best] == ids
 
 
-def test_fields_are_searched_apart_and_stored(engine: Engine) -> None:
+def test_fields_are_searched_apart_and_stored(engine: Held) -> None:
     passages = (
         Passage("a shop", crop="left half", box=Box(0, 0, 5, 9)),
         Passage("Cero Emisiones", "text"),
@@ -168,29 +198,111 @@ def test_fields_are_searched_apart_and_stored(engine: Engine) -> None:
     assert engine.stored(["unknown"])[0].passages == ()
 
 
-def test_terms_written_almost_alike(engine: Engine) -> None:
+def test_terms_written_almost_alike(engine: Held) -> None:
     hold(engine, a="giraffe", b="zebra")
     assert engine.similar("girafe") == ["giraffe"]
     assert engine.frequencies(["giraffe", "zebra", "lion"]) == {"giraffe": 1, "zebra": 1, "lion": 0}
 
 
-def test_an_index_made_in_another_way_is_refused(
-    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_an_index_made_in_another_way_is_refused_until_it_is_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from lexsearch.engines import lucene
+    folder = tmp_path / "lucene"
+    writer = open_writer(folder)
+    writer.update([Document("old", "cat")])
+    writer.commit()
+    writer.close()
+    before = {file.name: file.read_bytes() for file in folder.iterdir()}
+    monkeypatch.setattr(layout, "_LAYOUT", 999)
+    with pytest.raises(EngineOutdated, match="another version"):
+        open_engine(folder)
+    with pytest.raises(EngineOutdated, match="another version"):
+        open_writer(folder)
+    assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
+    with pytest.raises(EngineOutdated):
+        open_engine(folder)  # the writer has not put its mark on it
+    writer = open_writer(folder, anew=True)
+    writer.replace([Document("new", "cat")])
+    writer.close()
+    reader = open_engine(folder)
+    assert found(reader, "cat") == ["new"]
+    reader.close()
 
-    monkeypatch.setattr(lucene, "_LAYOUT", 999)
-    with pytest.raises(EngineError, match="another version"):
-        open_engine(tmp_path / "lucene", Ranking(), write=False)
+
+def test_readers_see_the_old_index_until_it_is_replaced_and_then_the_new(engine: Held) -> None:
+    hold(engine, a="cat", b="cat")
+    state = engine.state()
+    seen = []
+
+    def documents() -> Iterator[Document]:
+        for number in range(1000):
+            if number % 300 == 0:
+                seen.append(found(engine, "cat"))
+            yield Document(f"{number}", "dog")
+
+    engine.writer.replace(documents())
+    assert seen == [["a", "b"]] * 4
+    assert found(engine, "cat") == []
+    assert len(found(engine, "dog", k=2000)) == engine.count() == 1000
+    assert engine.state() != state
 
 
-def test_equal_scores_are_in_order_of_doc_id(engine: Engine) -> None:
+def test_a_replacement_that_fails_leaves_the_old_index(engine: Held, tmp_path: Path) -> None:
+    hold(engine, a="cat")
+
+    def documents() -> Iterator[Document]:
+        yield Document("b", "cat")
+        raise RuntimeError("the captions cannot be read")
+
+    with pytest.raises(RuntimeError):
+        engine.writer.replace(documents())
+    engine.writer.close()
+    assert found(engine, "cat") == ["a"]
+    engine.writer = open_writer(tmp_path / "lucene")
+    hold(engine, c="cat")
+    assert found(engine, "cat") == ["a", "c"]
+
+
+@pytest.mark.parametrize("damage", ["segments_*", "_*.cf?"])
+def test_a_damaged_index_is_left_alone_until_it_is_replaced(tmp_path: Path, damage: str) -> None:
+    folder = tmp_path / "lucene"
+    writer = open_writer(folder)
+    writer.update([Document("a", "cat")])
+    writer.commit()
+    writer.close()
+    for file in folder.glob(damage):
+        file.write_bytes(file.read_bytes()[:20])
+    names = sorted(file.name for file in folder.iterdir())
+    with pytest.raises(EngineBroken, match="lexsearch reindex"):
+        open_engine(folder)
+    assert sorted(file.name for file in folder.iterdir()) == names
+    writer = open_writer(folder, anew=True)
+    writer.replace([Document("b", "cat")])
+    writer.close()
+    reader = open_engine(folder)
+    assert found(reader, "cat") == ["b"]
+    reader.close()
+
+
+def test_of_two_writers_the_second_is_told(engine: Held, tmp_path: Path) -> None:
+    with pytest.raises(IndexLocked):
+        open_writer(tmp_path / "lucene")
+
+
+def test_a_query_of_too_many_words_is_no_damage(engine: Held) -> None:
+    hold(engine, a="cat")
+    with pytest.raises(QueryTooLarge, match="ask for fewer"):
+        engine.bm25(" ".join(f"w{number}" for number in range(70_000)), 10)
+    assert found(engine, "cat") == ["a"]
+
+
+def test_equal_scores_are_in_order_of_doc_id(engine: Held) -> None:
     hold(engine, **dict.fromkeys("hbdacgfe", "the same cat"))
     assert found(engine, "cat") == list("abcdefgh")
     assert found(engine, "cat", k=3) == list("abc")
 
 
-def test_a_document_is_replaced_by_its_id_and_deleted_by_it(engine: Engine) -> None:
+def test_a_document_is_replaced_by_its_id_and_deleted_by_it(engine: Held) -> None:
     hold(engine, a="cat", b="cat")
     hold(engine, a="dog")
     assert (found(engine, "cat"), found(engine, "dog")) == (["b"], ["a"])
@@ -200,16 +312,16 @@ def test_a_document_is_replaced_by_its_id_and_deleted_by_it(engine: Engine) -> N
     assert found(engine, "dog") == []
 
 
-def test_of_one_id_twice_in_one_update_the_later_stays(engine: Engine) -> None:
+def test_of_one_id_twice_in_one_update_the_later_stays(engine: Held) -> None:
     engine.update([Document("a", "cat"), Document("a", "dog")])
     engine.commit()
     assert engine.count() == 1
     assert found(engine, "dog") == ["a"]
 
 
-def test_changes_are_seen_by_others_after_commit_only(engine: Engine, tmp_path: Path) -> None:
+def test_changes_are_seen_by_others_after_commit_only(engine: Held, tmp_path: Path) -> None:
     hold(engine, a="cat")
-    reader = open_engine(tmp_path / "lucene", Ranking(), write=False)
+    reader = open_engine(tmp_path / "lucene")
     engine.update([Document("b", "cat")])
     assert found(reader, "cat") == ["a"]
     engine.commit()
@@ -218,15 +330,15 @@ def test_changes_are_seen_by_others_after_commit_only(engine: Engine, tmp_path: 
 
 
 def test_what_is_not_committed_is_dropped(tmp_path: Path) -> None:
-    engine = open_engine(tmp_path / "lucene", Ranking(), write=True)
-    engine.update([Document("a", "cat")])
-    engine.close()
-    reader = open_engine(tmp_path / "lucene", Ranking(), write=False)
+    writer = open_writer(tmp_path / "lucene")
+    writer.update([Document("a", "cat")])
+    writer.close()
+    reader = open_engine(tmp_path / "lucene")
     assert reader.count() == 0
     reader.close()
 
 
-def test_any_script_and_odd_character_goes_in_and_out(engine: Engine) -> None:
+def test_any_script_and_odd_character_goes_in_and_out(engine: Held) -> None:
     ids = ["a\n", "😀", "id with spaces", "עברית"]
     engine.update(Document(doc_id, "\ud800 \0 猫 קוט cat 😀") for doc_id in ids)
     engine.commit()
@@ -235,8 +347,8 @@ def test_any_script_and_odd_character_goes_in_and_out(engine: Engine) -> None:
 
 
 def test_a_missing_index_cannot_be_read(tmp_path: Path) -> None:
-    with pytest.raises(EngineError, match="lexsearch reindex"):
-        open_engine(tmp_path / "nowhere", Ranking(), write=False)
+    with pytest.raises(EngineBroken, match="lexsearch reindex"):
+        open_engine(tmp_path / "nowhere")
 
 
 @pytest.mark.parametrize("java_home", ["", "/nowhere/java", "/usr"])
@@ -246,8 +358,9 @@ def test_a_java_home_that_will_not_do_is_not_used(
     program = """
 import sys
 from pathlib import Path
-from lexsearch.engines import Ranking, open_engine
-print(open_engine(Path(sys.argv[1]), Ranking(), write=True).count())
+from lexsearch.engines import open_engine, open_writer
+open_writer(Path(sys.argv[1])).close()
+print(open_engine(Path(sys.argv[1])).count())
 """
     ended = run_python(program, tmp_path / "a", env={**environment, "JAVA_HOME": java_home})
     assert ended.stdout == "0\n", ended.stderr
@@ -257,13 +370,14 @@ def test_a_forked_child_is_told_what_to_do(run_python: Run, tmp_path: Path) -> N
     program = """
 import os, sys
 from pathlib import Path
-from lexsearch.engines import Ranking, open_engine
-from lexsearch.errors import EngineError
-engine = open_engine(Path(sys.argv[1]), Ranking(), write=True)
+from lexsearch.engines import open_engine, open_writer
+from lexsearch.errors import EngineUnavailable
+open_writer(Path(sys.argv[1])).close()
+engine = open_engine(Path(sys.argv[1]))
 if os.fork() == 0:
     try:
         engine.bm25("cat", 1)
-    except EngineError as error:
+    except EngineUnavailable as error:
         print(error, flush=True)
     os._exit(0)
 os.wait()
@@ -272,7 +386,7 @@ os.wait()
 
 
 def test_a_deep_ranking_goes_on_as_a_shallow_one_begins(tmp_path: Path) -> None:
-    engine = open_engine(tmp_path, Ranking(), write=True)
+    engine = Held(tmp_path)
     texts = {f"d{n} é/\x01": f"bus {'light ' * (n % 7)}" for n in range(300)}
     engine.update(Document(*item) for item in texts.items())
     engine.commit()

@@ -19,7 +19,14 @@ from conftest import Run
 from fakes import FakeCaptioner, code_of, numbered_pictures
 
 import lexsearch
-from lexsearch.errors import IndexLocked, IndexReadOnly, IndexUnusable, StorageError
+from lexsearch.errors import (
+    EngineBroken,
+    EngineOutdated,
+    IndexLocked,
+    IndexReadOnly,
+    IndexUnusable,
+    StorageError,
+)
 from lexsearch.storage.captions import CaptionStore
 
 PICTURES, CROPS = 60, 18
@@ -254,12 +261,7 @@ def test_captions_in_a_broken_shard_are_made_again_and_no_others(
     assert whole.exists()
 
 
-@pytest.mark.parametrize("damage", ["gone", "empty", "segments", "data"])
-def test_a_broken_text_index_is_made_again_by_a_search(
-    index: lexsearch.Index, photos: Path, captioner: FakeCaptioner, damage: str
-) -> None:
-    numbered_pictures(photos, 6)
-    index.add(photos, captioner=captioner)
+def damage_text_index(index: lexsearch.Index, damage: str) -> None:
     lucene = index.path / "lucene"
     index.close()
     if damage == "gone":
@@ -267,28 +269,95 @@ def test_a_broken_text_index_is_made_again_by_a_search(
     elif damage == "empty":
         for file in lucene.iterdir():
             file.unlink()
+    elif damage == "nonsense":
+        for file in lucene.glob("segments_*"):
+            file.write_bytes(b"nonsense")
     else:
         pattern = "segments_*" if damage == "segments" else "_*.cf?"
         for file in lucene.glob(pattern):
             file.write_bytes(file.read_bytes()[:20])
+
+
+DAMAGES = ["gone", "empty", "segments", "nonsense", "data"]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_broken_text_index_is_said_by_a_search_and_made_again_by_a_command(
+    index: lexsearch.Index, photos: Path, captioner: FakeCaptioner, damage: str
+) -> None:
+    numbered_pictures(photos, 6)
+    index.add(photos, captioner=captioner)
+    damage_text_index(index, damage)
+    files = sorted(index.path.rglob("*"))
+    with pytest.raises((EngineBroken, EngineOutdated), match="lexsearch reindex"):
+        index.search("red")
+    assert sorted(index.path.rglob("*")) == files, "a search changes nothing"
+    index.reindex()
     assert_whole(index, 6)
 
 
-@pytest.mark.parametrize("damage", ["gone", "segments"])
+@pytest.mark.parametrize("damage", DAMAGES)
 def test_a_broken_text_index_is_made_again_by_indexing(
     index: lexsearch.Index, photos: Path, captioner: FakeCaptioner, damage: str
 ) -> None:
     numbered_pictures(photos, 6)
     index.add(photos, captioner=captioner)
-    if damage == "gone":
-        shutil.rmtree(index.path / "lucene")
-    else:
-        for file in (index.path / "lucene").glob("segments_*"):
-            file.write_bytes(b"nonsense")
+    damage_text_index(index, damage)
+    numbered_pictures(photos, 7)
     again = FakeCaptioner()
     index.add(photos, captioner=again)
-    assert again.captioned == []
-    assert_whole(index, 6)
+    assert len(again.captioned) == CROPS
+    assert_whole(index, 7)
+
+
+def test_readers_find_everything_while_and_after_the_text_index_is_made_again(
+    index: lexsearch.Index, photos: Path, captioner: FakeCaptioner
+) -> None:
+    numbered_pictures(photos, 6)
+    index.add(photos, captioner=captioner)
+    with lexsearch.open(index.path) as reader:
+
+        def all_found(*_: object) -> None:
+            count = len(list(photos.iterdir()))
+            assert [len(reader.search(code_of(number))) for number in range(count)] == [1] * count
+
+        for count in (6, 7, 8):
+            numbered_pictures(photos, count)
+            index.add(photos, captioner=captioner)
+            index.reindex(progress=all_found)
+            assert_whole(reader, count)
+
+
+def test_a_text_index_is_kept_where_java_cannot_run(
+    index: lexsearch.Index, photos: Path, captioner: FakeCaptioner, run_python: Run
+) -> None:
+    """In a forked child, Java cannot work: nothing is deleted, nothing is marked."""
+    numbered_pictures(photos, 2)
+    index.add(photos, captioner=captioner)
+    program = """
+import os, sys, lexsearch
+from lexsearch.errors import EngineUnavailable
+index = lexsearch.open(sys.argv[1])
+index.search("red")
+if os.fork() == 0:
+    index = lexsearch.open(sys.argv[1])
+    for act in (lambda: index.search("red"), lambda: index.import_captions(
+        ['{"doc_id": "1", "text": "a dog"}']
+    )):
+        try:
+            act()
+        except EngineUnavailable as error:
+            print(error, flush=True)
+    os._exit(0)
+os.wait()
+"""
+    files = sorted((index.path / "lucene").iterdir())
+    assert run_python(program, index.path).stdout.count("survive a fork") == 2
+    assert sorted((index.path / "lucene").iterdir()) == files
+    assert index.status().waiting == 1
+    assert [len(index.search(code_of(number))) for number in range(2)] == [1] * 2
+    index.import_captions(['{"doc_id": "1", "text": "a dog"}'])
+    assert [hit.doc_id for hit in index.search("dog")] == ["1"]
 
 
 def test_a_lost_catalog_is_made_again_without_captioning(

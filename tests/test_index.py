@@ -18,6 +18,8 @@ from lexsearch import Index
 from lexsearch.errors import (
     CaptionerError,
     CaptionerUnavailable,
+    EngineBroken,
+    EngineError,
     IndexNotFound,
     IndexUnusable,
     LexsearchError,
@@ -530,8 +532,11 @@ class TestDamage:
     def all_found(self, index: Index) -> bool:
         return all(found(index, code_of(n)) == [f"{n:04}.png"] for n in range(10))
 
-    def test_a_missing_text_index_is_rebuilt_by_the_next_search(self, index):
+    def test_a_missing_text_index_is_said_by_a_search_and_rebuilt_by_reindex(self, index):
         shutil.rmtree(index.path / "lucene")
+        with pytest.raises(EngineBroken, match="lexsearch reindex"):
+            index.search("whole")
+        assert index.reindex() == 10
         assert self.all_found(index)
 
     def test_a_missing_text_index_is_rebuilt_by_the_next_add(self, index, photos, captioner):
@@ -543,7 +548,7 @@ class TestDamage:
     @pytest.mark.parametrize("damage", ["overwritten", "truncated", "empty"])
     @pytest.mark.parametrize("pattern", ["segments_*", "*.cf*", "*.si"])
     @pytest.mark.parametrize("first", ["search", "add"])
-    def test_a_broken_text_index_is_rebuilt(
+    def test_a_broken_text_index_is_rebuilt_by_a_writer_alone(
         self, index, photos, captioner, caplog, pattern, damage, first
     ):
         numbered_pictures(photos, 11)
@@ -558,8 +563,12 @@ class TestDamage:
             index.add(photos, captioner=captioner)
             assert len(captioner.captioned) == 18
             assert found(index, code_of(10)) == ["0010.png"]
+            assert "lucene" in caplog.text
+        else:
+            with pytest.raises(EngineError, match="lexsearch reindex"):
+                index.search("whole")
+            index.reindex()
         assert self.all_found(index)
-        assert "lucene" in caplog.text
 
     def test_a_lost_catalog_is_made_anew_without_describing_anything(
         self, index, photos, captioner

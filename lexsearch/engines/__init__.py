@@ -97,8 +97,8 @@ class StoredDocument(NamedTuple):
     size: tuple[int, int] | None = None
 
 
-class Engine(ABC):
-    """A text index in a folder. Changes are visible, to every process, after `commit`."""
+class EngineWriter(ABC):
+    """Changes a text index. They are visible, to every process, after `commit`."""
 
     @abstractmethod
     def update(self, documents: Iterable[Document]) -> None:
@@ -113,10 +113,28 @@ class Engine(ABC):
         """Make all changes so far durable and visible."""
 
     @abstractmethod
+    def replace(self, documents: Iterable[Document]) -> None:
+        """Put these documents in place of all that are there, and commit. Readers see the old
+        ones until the new ones are all there.
+        """
+
+    @abstractmethod
     def compact(self) -> None:
         """Rewrite the whole index in one piece, which is searched faster than many, and commit;
         where the disk has no room for that, leave it as it is.
         """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Release files and locks; uncommitted changes are dropped."""
+
+
+class Engine(ABC):
+    """Searches a text index; sees what a writer has committed, in whatever process.
+
+    Where the index is missing or broken, or made in another way, methods raise EngineBroken or
+    EngineOutdated; an engine that reads changes nothing.
+    """
 
     @abstractmethod
     def bm25(self, text: str, k: int) -> TopDocs:
@@ -166,7 +184,7 @@ class Engine(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Release files and locks; uncommitted changes are dropped."""
+        """Release files."""
 
 
 def expect_one_search() -> None:
@@ -179,11 +197,23 @@ def expect_one_search() -> None:
     hurry()
 
 
-def open_engine(folder: Path, ranking: Ranking, *, write: bool) -> Engine:
-    """The engine of an index folder; `write` creates it when missing.
+def open_engine(folder: Path, ranking: Ranking = Ranking()) -> Engine:
+    """The text index in a folder, to search it.
 
-    Raises EngineError when there is none to read, or it is broken, or made in another way.
+    Raises EngineBroken when it is missing or damaged, EngineOutdated when it was made in another
+    way, EngineUnavailable when the engine cannot run here.
     """
     from lexsearch.engines.lucene import LuceneEngine
 
-    return LuceneEngine(folder, ranking, write=write)
+    return LuceneEngine(folder, ranking)
+
+
+def open_writer(folder: Path, *, anew: bool = False) -> EngineWriter:
+    """The text index in a folder, to change it; a missing one is made.
+
+    anew: whatever is there, readable or not, will be replaced: for `replace` alone.
+    Raises as `open_engine` does, before anything is touched, and IndexLocked.
+    """
+    from lexsearch.engines.lucene.writer import LuceneWriter
+
+    return LuceneWriter(folder, anew=anew)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
@@ -17,8 +16,8 @@ from pathlib import Path
 
 from filelock import Timeout
 
-from lexsearch.engines import Engine, open_engine
-from lexsearch.errors import EngineError, IndexLocked, IndexReadOnly
+from lexsearch.engines import EngineWriter, open_writer
+from lexsearch.errors import EngineBroken, EngineOutdated, IndexLocked, IndexReadOnly
 from lexsearch.records import Caption, Document, Progress
 from lexsearch.storage.captions import CaptionStore, DamagedShard
 from lexsearch.storage.catalog import Catalog
@@ -75,7 +74,7 @@ class Writer:
         self.catalog = Catalog(folder / "catalog.sqlite", write=True)
         self.store = CaptionStore(folder / "captions")
         self._lucene = folder / "lucene"
-        self._engine: Engine | None = None
+        self._engine: EngineWriter | None = None
 
     def change_settings(self, settings: Settings) -> None:
         """Keep other settings. Where another captioner's words count, all documents change."""
@@ -86,9 +85,7 @@ class Writer:
         self.settings = settings
 
     def close(self) -> None:
-        if self._engine is not None:
-            self._engine.close()
-            self._engine = None
+        self._close_engine()
         self.catalog.close()
 
     def keep(self, captions: Iterable[Caption]) -> None:
@@ -153,75 +150,86 @@ class Writer:
                 self.catalog.exclude(doc_id)
 
     def sync(self, progress: ProgressCallback | None = None) -> None:
-        """Bring the text index up to date with the captions and the catalog."""
+        """Bring the text index up to date with the captions and the catalog; one that is broken,
+        or made by another version, is made anew.
+        """
         self.join_imported()
         while True:
             try:
                 return self._sync(self._open_engine(), progress)
             except DamagedShard as error:
                 self._repair(error)
+            except (EngineBroken, EngineOutdated) as error:
+                log.warning("%s: that is being done", error)
+                return self.rebuild(progress)
 
     def rebuild(self, progress: ProgressCallback | None = None) -> None:
         """Make the text index anew from the captions; the old one serves until it is done."""
-        fresh = self._lucene.with_name("lucene.new")
-        shutil.rmtree(fresh, ignore_errors=True)
-        with self.catalog.transaction():
-            self.catalog.mark_all_stale()
-        self.close_engine()
-        self._engine = open_engine(fresh, self.settings.ranking, write=True)
-        self.sync(progress)
-        self.close_engine()
-        shutil.rmtree(self._lucene, ignore_errors=True)
-        os.replace(fresh, self._lucene)
+        self.join_imported()
+        while True:
+            self._close_engine()
+            with self.catalog.transaction():
+                self.catalog.mark_all_stale()
+            engine = self._engine = open_writer(self._lucene, anew=True)
+            taken: list[str] = []
+            documents = self._documents(taken, [], progress)
+            try:
+                engine.replace(documents)
+            except DamagedShard as error:
+                self._repair(error)
+            else:
+                with self.catalog.transaction():
+                    self.catalog.mark_indexed(taken)
+                return
 
-    def close_engine(self) -> None:
+    def _close_engine(self) -> None:
         if self._engine is not None:
             self._engine.close()
             self._engine = None
 
-    def _open_engine(self) -> Engine:
+    def _open_engine(self) -> EngineWriter:
         if self._engine is None:
             if not any(self._lucene.glob("segments_*")):
                 with self.catalog.transaction():
                     self.catalog.mark_all_stale()
-            try:
-                self._engine = open_engine(self._lucene, self.settings.ranking, write=True)
-            except EngineError as error:
-                log.warning("%s: it is being rebuilt", error)
-                shutil.rmtree(self._lucene, ignore_errors=True)
-                with self.catalog.transaction():
-                    self.catalog.mark_all_stale()
-                self._engine = open_engine(self._lucene, self.settings.ranking, write=True)
+            self._engine = open_writer(self._lucene)
         return self._engine
 
-    def _sync(self, engine: Engine, progress: ProgressCallback | None) -> None:
+    def _sync(self, engine: EngineWriter, progress: ProgressCallback | None) -> None:
         total = self.catalog.waiting()
-        waiting = enumerate(self._waiting(total > _BULK), 1)
         taken: list[str] = []
         gone: list[str] = []
-
-        def documents() -> Iterator[Document]:
-            for done, (doc_id, captions) in islice(waiting, _COMMIT_EVERY):
-                taken.append(doc_id)
-                if captions:
-                    yield compose(doc_id, captions, self.settings.captioner, self._names(doc_id))
-                else:
-                    gone.append(doc_id)
-                if progress and (done % 100 == 0 or done == total):
-                    progress(Progress("indexing words", done, total, "picture"))
-
+        documents = self._documents(taken, gone, progress)
         while True:
-            engine.update(documents())
+            engine.update(islice(documents, _COMMIT_EVERY))
             engine.delete(gone)
             if not taken:
                 break
-            self._commit(engine, taken)
+            engine.commit()
+            with self.catalog.transaction():
+                self.catalog.mark_indexed(taken)
             taken.clear()
             gone.clear()
-        if total > _BULK and 2 * total > engine.count():
+        if total > _BULK and 2 * total > self.catalog.pictures() + self.catalog.imported():
             if progress:
                 progress(Progress("joining the index", 0, 1, "part"))
             engine.compact()
+
+    def _documents(
+        self, taken: list[str], gone: list[str], progress: ProgressCallback | None
+    ) -> Iterator[Document]:
+        """The documents that wait. Notes the ids of all in `taken`, of those to be removed in
+        `gone`.
+        """
+        total = self.catalog.waiting()
+        for done, (doc_id, captions) in enumerate(self._waiting(total > _BULK), 1):
+            taken.append(doc_id)
+            if progress and (done % 100 == 0 or done == total):
+                progress(Progress("indexing words", done, total, "picture"))
+            if captions:
+                yield compose(doc_id, captions, self.settings.captioner, self._names(doc_id))
+            else:
+                gone.append(doc_id)
 
     def _names(self, doc_id: str) -> list[str]:
         """The words in the paths where a picture lies, below the folders that were indexed."""
@@ -244,8 +252,3 @@ class Writer:
                     yield ahead
                 else:
                     yield doc_id, few.get(doc_id, []) if live else []
-
-    def _commit(self, engine: Engine, doc_ids: list[str]) -> None:
-        engine.commit()
-        with self.catalog.transaction():
-            self.catalog.mark_indexed(doc_ids)

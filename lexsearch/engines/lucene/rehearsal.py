@@ -6,6 +6,7 @@ from pathlib import Path
 
 from lexsearch.engines import Concept, EngineQuery, Ranking, Variant
 from lexsearch.engines.lucene import LuceneEngine
+from lexsearch.engines.lucene.writer import LuceneWriter
 from lexsearch.records import Document
 
 _OFTEN = 6  # times that a filter is used until it is kept
@@ -13,12 +14,13 @@ _OFTEN = 6  # times that a filter is used until it is kept
 
 def rehearse(folder: Path) -> None:
     """Index and search some documents, enough that every class needed gets loaded."""
-    engine = LuceneEngine(folder / "lucene", Ranking(), write=True)
+    writer = LuceneWriter(folder / "lucene")
+    engine = LuceneEngine(folder / "lucene", Ranking())
     for start in (0, 1000):
         texts = {f"{n}": f"{'a bus ' * (n % 9)} lights {n}" for n in range(start, start + 1000)}
         texts["0"] = "two buses, one coach, light bus stops"
-        engine.update(Document(doc_id, text) for doc_id, text in texts.items())
-        engine.commit()
+        writer.update(Document(doc_id, text) for doc_id, text in texts.items())
+        writer.commit()
     bus = Concept((Variant("bus"), Variant("coach", 0.5)), (Variant("light", 0.1),))
     light = Concept((Variant("bus light", apart=True), Variant("light", 0.5)))
     stop = Concept((Variant("bus stop"),))
@@ -30,6 +32,7 @@ def rehearse(folder: Path) -> None:
         engine.stored([scored.doc_id for scored in engine.search(wanted, 10).best])
     engine.bm25("bus light", 10)
     engine.similar("lihgt")
-    engine.delete(["1"])
-    engine.commit()
+    writer.delete(["1"])
+    writer.commit()
+    writer.close()
     engine.close()
