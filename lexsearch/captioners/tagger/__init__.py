@@ -1,6 +1,6 @@
 """The embedded tagger: trained networks that come inside registry packages, so it runs offline.
 
-Three parts, the last two used where they are installed (`pip install "lexsearch[all]"`):
+Three parts, the last one used where it is installed:
 
 - EfficientNet-Lite2 (Apache-2.0) says what a view is of: "trolleybus (bus, vehicle)".
 - SSD-MobileNetV2 (Google's TensorFlow release, in a wheel that declares no licence) finds and
@@ -23,18 +23,24 @@ Of the things that the detector names in one crop, 86 in 100 are really in that 
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from lexsearch.captioners import Answer, Captioner
-from lexsearch.captioners.tagger.classifier import Classifier, find_weights
-from lexsearch.captioners.tagger.detector import Detection, Detector
+from lexsearch.captioners.tagger.classifier import WEIGHTS as CLASSIFIER
+from lexsearch.captioners.tagger.classifier import Classifier
+from lexsearch.captioners.tagger.detector import WEIGHTS as DETECTOR
+from lexsearch.captioners.tagger.detector import Detection, Detector, without_doubles
 from lexsearch.captioners.tagger.reader import SIDE, OcrReader
 from lexsearch.errors import CaptionerError
 from lexsearch.records import WHOLE, Box, CaptionerKey, CaptionText, View
 
 _REVISION = 2
 """Goes up with every change here or in a part that changes what is said of a picture."""
+
+_CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 _LEAST_DETECTED = {WHOLE: 0.15, "half": 0.35, "quarter": 0.45, "ninth": 0.55}
 """How sure the detector must be, by the last word of the crop's name."""
@@ -56,54 +62,56 @@ class Tagger(Captioner):
     """Names what it sees in a view, and reads what is written in a whole picture."""
 
     view_side = SIDE
-    batch_size = 18
+    batch_size = 18 * _CORES
 
     def __init__(self) -> None:
-        find_weights()
-        parts = ["efficientnet-lite2"]
-        if Detector.is_installed():
-            parts.append("ssd-mobilenet-v2")
+        for weights in (CLASSIFIER, DETECTOR):
+            weights.find()
+        parts = ["efficientnet-lite2", "ssd-mobilenet-v2"]
         if OcrReader.is_installed():
             parts.append(OcrReader.name())
         self.key = CaptionerKey("tagger", f"{_REVISION}:{'+'.join(parts)}")
-        self._classifier: Classifier | None = None
-        self._detector: Detector | None = None
-        self._reader: OcrReader | None = None
+        self._networks: tuple[Classifier, Detector] | None = None
+        self._readers: list[OcrReader] = []  # those at rest; each reads one picture at a time
 
     def load(self) -> None:
-        """Load the networks, which takes seconds."""
-        if self._classifier is None:
-            self._detector = Detector() if Detector.is_installed() else None
-            self._reader = OcrReader() if OcrReader.is_installed() else None
-            self._classifier = Classifier()
+        """Load the networks, which takes a second or two."""
+        if self._networks is None:
+            if OcrReader.is_installed():
+                self._readers = [OcrReader() for _ in range(_CORES)]
+            self._networks = Classifier(), Detector()
 
     def caption(self, views: Sequence[View]) -> list[Answer]:
-        """A caption of each view that shows something, and the text that is read in a whole."""
-        self.load()
-        assert self._classifier is not None
-        try:
-            names = self._classifier.name([view.image for view in views], _LEAST_CLASSIFIED)
-            things = [self._detect(view) for view in views]
-        except Exception as error:
-            raise CaptionerError(f"the tagger failed ({type(error).__name__}: {error})") from error
-        words: list[list[CaptionText] | CaptionerError] = []
-        for view, found, name in zip(views, things, names, strict=True):
-            caption = "; ".join(filter(None, (_count(found), _with_kinds(name))))
-            both = CaptionText(caption), CaptionText(", ".join(self._read(view)), "text")
-            seen = [CaptionText(thing.name, "seen", _box(thing, view)) for thing in found]
-            words.append([said for said in (*both, *seen) if said.text])
-        return words
+        """A caption of each view that shows something, and the text that is read in a whole.
 
-    def _detect(self, view: View) -> list[Detection]:
-        if self._detector is None:
-            return []
+        Views are looked at side by side, as many as there are processor cores, each on one thread.
+        """
+        self.load()
+        with ThreadPoolExecutor(_CORES) as pool:
+            return list(pool.map(self._describe_view, views))
+
+    def _describe_view(self, view: View) -> Answer:
+        assert self._networks is not None
+        classifier, detector = self._networks
         size = view.crop.name.rpartition(" ")[2]
-        return self._detector.detect(view.image, _LEAST_DETECTED.get(size, _SUREST))
+        try:
+            name = classifier.name(view.image, _LEAST_CLASSIFIED)
+            found = without_doubles(detector.detect(view.image, _LEAST_DETECTED.get(size, _SUREST)))
+        except Exception as error:
+            return CaptionerError(f"the tagger failed ({type(error).__name__}: {error})")
+        caption = "; ".join(filter(None, (_count(found), _with_kinds(name))))
+        both = CaptionText(caption), CaptionText(", ".join(self._read(view)), "text")
+        seen = [CaptionText(thing.name, "seen", _box(thing, view)) for thing in found]
+        return [said for said in (*both, *seen) if said.text]
 
     def _read(self, view: View) -> list[str]:
-        if self._reader is None or view.crop.name != WHOLE:
+        if not self._readers or view.crop.name != WHOLE:
             return []
-        return self._reader.read(view.image)
+        reader = self._readers.pop()
+        try:
+            return reader.read(view.image)
+        finally:
+            self._readers.append(reader)
 
 
 def _box(thing: Detection, view: View) -> Box:

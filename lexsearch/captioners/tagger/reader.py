@@ -23,11 +23,12 @@ _MIN_SCORE = 0.8
 _MIN_SIDE = 16
 """No line of text can be read in a picture with a shorter side, in pixels."""
 
-_THREADS = 2
-
 
 class OcrReader:
-    """Reads the text in pictures. Never touches the network: only the wheel's own models."""
+    """Reads the text in pictures, one at a time, on one thread.
+
+    Never touches the network: only the wheel's own models.
+    """
 
     def __init__(self) -> None:
         try:
@@ -85,7 +86,7 @@ def _settings(finder: Path, reader: Path) -> dict[str, object]:
         "Det.limit_side_len": SIDE,
         "Det.model_path": str(finder),
         "Rec.model_path": str(reader),
-        "EngineConfig.onnxruntime.intra_op_num_threads": _THREADS,
+        "EngineConfig.onnxruntime.intra_op_num_threads": 1,
         "EngineConfig.onnxruntime.inter_op_num_threads": 1,
     }
 
