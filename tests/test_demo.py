@@ -15,7 +15,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parent.parent
-SCRIPTS = ["bin/setup", "bin/test", "bin/demo", "tools/make_screenshots.sh", ".ci/run"]
+SCRIPTS = ["bin/setup", "bin/test", "bin/demo", ".ci/run"]
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from itertools import islice
 from typing import NamedTuple, TypeVar
 
 from lexsearch.errors import CaptionerError, CaptionerUnavailable
+from lexsearch.extras import missing
 from lexsearch.records import CaptionerKey, CaptionText, View
 
 T = TypeVar("T")
@@ -160,7 +161,7 @@ def _automatic() -> str:
     from lexsearch.captioners.mllm import DEFAULT_MODEL
     from lexsearch.captioners.mllm.weights import is_cached
 
-    if not is_cached(DEFAULT_MODEL):
+    if missing("mllm", "mllm") or not is_cached(DEFAULT_MODEL):
         return "tagger"
     import torch
 

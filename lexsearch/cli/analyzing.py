@@ -54,9 +54,12 @@ def words(name: str | None, path: str, top: int, as_json: bool, plot: Path | Non
     The plot has a word cloud and a histogram of the 15 most used (Fig. 10 of the paper). Words
     such as "the" and "of" are left out.
     """
+    from lexsearch.errors import EvaluationError
     from lexsearch.evaluation.analysis import count_words, draw_words
+    from lexsearch.extras import require
     from lexsearch.index import Index
 
+    require("evaluate", "lexsearch analyze words", EvaluationError)
     with Index(path, create=False) as index:
         counts = count_words(_texts(index, name))
     shown = list(counts.items())[:top]
@@ -114,14 +117,18 @@ def clipscore(
     40 patches with the whole: the mean over crops and labels, and that of each label's best crop
     (Fig. 3 of the paper; w = 2.5).
     """
+    from lexsearch.errors import EvaluationError
     from lexsearch.evaluation.analysis import average, draw_scores, score_pictures
     from lexsearch.evaluation.baselines import DualEncoder
+    from lexsearch.extras import require
 
     if bool(labels) == bool(data):
         raise click.UsageError("give either --label, once or more, or --data")
     pictures = _of_dataset(place, data, split) if data else _of_folder(place, labels)
     scores: dict[str, CropScores] = {}
     failed = []
+    if plot:
+        require("evaluate", "--plot", EvaluationError)
     encoder = DualEncoder(model)
     with progress_bar(quiet) as progress:
         for path, found in score_pictures(encoder, pictures, progress):

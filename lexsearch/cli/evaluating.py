@@ -150,9 +150,14 @@ def evaluate(
     ranking has a PR-AUC below 1: it is printed beside. "Retrieved" is the PR-AUC where precision
     counts only what was retrieved. mAP and MRR are trec_eval's.
     """
+    from lexsearch.errors import EvaluationError
     from lexsearch.evaluation import report
     from lexsearch.evaluation.runner import evaluate as run
+    from lexsearch.extras import require
 
+    require("evaluate", "lexsearch evaluate", EvaluationError)
+    if dense:
+        require("mllm", "--dense", EvaluationError)
     if bool(topics) != bool(qrels):
         raise click.UsageError("--topics and --qrels go together")
     if bool(topics) == bool(data):

@@ -13,6 +13,7 @@ from lexsearch.errors import EvaluationError, ImageError
 from lexsearch.evaluation.baselines import DualEncoder
 from lexsearch.evaluation.plots import new_figure
 from lexsearch.evaluation.sources import ProgressCallback
+from lexsearch.extras import require
 from lexsearch.images.crops import fixed, overlapped, whole
 from lexsearch.images.files import open_picture
 from lexsearch.records import Crop, Progress
@@ -123,12 +124,9 @@ def count_words(texts: Iterable[str]) -> dict[str, int]:
 
     Raises EvaluationError when wordcloud is not installed, or no word is left.
     """
-    try:
-        from wordcloud import WordCloud
-    except ImportError as error:
-        raise EvaluationError(
-            'wordcloud is not installed: pip install "lexsearch[evaluate]"'
-        ) from error
+    require("evaluate", "counting words", EvaluationError)
+    from wordcloud import WordCloud
+
     counts = WordCloud(collocations=False, min_word_length=2).process_text("\n".join(texts))
     if not counts:
         raise EvaluationError("there are no words to count")

@@ -17,6 +17,7 @@ from lexsearch.engines import ScoredDoc
 from lexsearch.errors import EvaluationError, ImageError
 from lexsearch.evaluation.datasets import Dataset, stem
 from lexsearch.evaluation.sources import ProgressCallback, Source
+from lexsearch.extras import require
 from lexsearch.images.files import ImageFile, find, open_picture
 from lexsearch.records import Progress
 
@@ -33,6 +34,7 @@ class DualEncoder:
 
         Raises EvaluationError when it cannot be loaded or is not a dual encoder.
         """
+        require("mllm", "a dual encoder", EvaluationError)
         import torch
         from transformers import AutoImageProcessor, AutoModel, AutoTokenizer
 

@@ -10,6 +10,7 @@ from lexsearch.errors import EvaluationError
 from lexsearch.evaluation.measures import Point
 from lexsearch.evaluation.report import finds_one
 from lexsearch.evaluation.runner import Outcome
+from lexsearch.extras import require
 
 _FEEDBACK = "feedback-"
 _MOST_QUERIES = 200  # beyond, single curves cannot be told apart
@@ -18,12 +19,9 @@ _NAMED = 5  # of the best and of the worst queries
 
 def new_figure(width: float = 6.4, height: float = 4.8) -> Any:
     """An empty figure that needs no screen; EvaluationError when matplotlib is missing."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise EvaluationError(
-            'matplotlib is not installed: pip install "lexsearch[evaluate]"'
-        ) from error
+    require("evaluate", "a plot", EvaluationError)
+    from matplotlib.figure import Figure
+
     return Figure(figsize=(width, height), layout="constrained")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from lexsearch.errors import EvaluationError
+from lexsearch.extras import require
 
 MEASURES = ("AP", "AP@1000", "RR", "nDCG@10", "P@10", "Rprec")
 """Names as ir-measures writes them; AP@1000 is for comparisons with runs of that depth."""
@@ -18,12 +19,9 @@ def measure(
     trec_eval orders equal scores in its own way, so it is given places instead of scores.
     Raises EvaluationError when ir-measures is not installed.
     """
-    try:
-        import ir_measures
-    except ImportError as error:
-        raise EvaluationError(
-            'ir-measures is not installed: pip install "lexsearch[evaluate]"'
-        ) from error
+    require("evaluate", "an evaluation", EvaluationError)
+    import ir_measures
+
     run = {
         query_id: dict(zip(ranking, range(len(ranking), 0, -1), strict=True))
         for query_id, ranking in rankings.items()

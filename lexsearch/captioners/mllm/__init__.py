@@ -21,6 +21,7 @@ from lexsearch.captioners.mllm.runner import Inputs, ModelRunner, Plan, load_run
 from lexsearch.captioners.mllm.weights import PRECISIONS, choose_precision, find_weights
 from lexsearch.captioners.prompts import MAX_NEW_TOKENS, questions, resolve_prompt
 from lexsearch.errors import CaptionerError
+from lexsearch.extras import require
 from lexsearch.records import CaptionerKey, CaptionText, View
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ class Mllm(Captioner):
                 f"there is no precision {precision!r}; choose auto, {', '.join(PRECISIONS)}"
             )
         self._questions = questions(resolve_prompt(prompt), follow_up)
+        require("mllm", "the captioner mllm", CaptionerError)
         weights = find_weights(model or DEFAULT_MODEL)
         self._devices = list(devices or _all_devices())
         where, free = _free_memory(self._devices)
