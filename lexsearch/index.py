@@ -50,7 +50,8 @@ from lexsearch.text.lexicon import Lexicon
 from lexsearch.text.queries import parse, parse_plainly
 
 if TYPE_CHECKING:
-    from lexsearch.captioners import Captioner
+    from lexsearch.captioners import Captioner, CaptionerSpec
+    from lexsearch.indexing.jobs import Runner
     from lexsearch.indexing.scan import Report
     from lexsearch.searching.sessions import Session
     from lexsearch.storage.captions import CaptionStore
@@ -88,7 +89,11 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What is in an index, what is missing, and what failed. Sizes in bytes."""
+    """What is in an index, what is missing, and what failed. Sizes in bytes.
+
+    failures: files that cannot be used. undescribed: pictures that a captioner, wholly or in
+        part, could not describe.
+    """
 
     path: str
     folders: tuple[str, ...]
@@ -99,6 +104,7 @@ class Status:
     waiting: int
     stages: tuple[Stage, ...]
     failures: tuple[Failure, ...]
+    undescribed: tuple[tuple[CaptionerKey, Failure], ...]
     settings: Settings
     caption_bytes: int
     text_index_bytes: int
@@ -389,26 +395,37 @@ class Index:
     def add(
         self,
         *paths: str | os.PathLike[str],
-        captioner: str | Captioner = "auto",
+        captioner: str | CaptionerSpec | Captioner = "auto",
         crops: str = "fixed",
         max_pixels: int | None = None,
+        again: bool = False,
+        limit: int | None = None,
+        runner: Runner | None = None,
         progress: ProgressCallback = _ignore,
     ) -> Report:
         """Bring the index up to date with picture files and folders.
 
-        New pictures are captioned, the whole of each first and the patches after, and can be
-        found as soon as they are. Pictures that only moved are not captioned again; those that
+        New pictures are described, the whole of each first and the patches after, and can be
+        found seconds after they are. Pictures that only moved are not described again; those that
         are gone leave the results. Stopping it at any moment loses at most some seconds' work.
+        Where a captioner fails, a picture keeps the captions that it has.
 
-        captioner: a name (see `lexsearch.captioners.open_captioner`) or a Captioner.
+        captioner: a name (see `lexsearch.captioners.open_captioner`), a spec or a Captioner.
         crops: "fixed" (17 patches), "overlapped" (40) or "none" (only whole pictures).
         max_pixels: pictures with more pixels are refused.
-        Returns counts, and the files that failed with the reasons.
+        again: describe the pictures at `paths` anew, also those that the captioner refused; each
+            old caption counts until its new one is there.
+        limit: describe at most so many pictures; the next run goes on with the others.
+        runner: what runs the captioner; None: threads of this process. Another one opens the
+            captioner itself, which therefore must be a name or a spec.
+        Returns counts, the files that failed and the pictures that could not be described, with
+        the reasons.
         """
-        from lexsearch.captioners import open_captioner
+        from lexsearch.captioners import CaptionerSpec, open_captioner
         from lexsearch.images.crops import SCHEMES
         from lexsearch.images.files import MAX_PIXELS
-        from lexsearch.indexing.local import add
+        from lexsearch.indexing.adding import add
+        from lexsearch.indexing.local import LocalRunner
         from lexsearch.storage.progress_file import publish_progress
 
         if crops not in SCHEMES:
@@ -417,14 +434,34 @@ class Index:
         for path in absolute:
             if not os.path.lexists(path):
                 raise LexsearchError(f"there is no file or folder {path}")
-        opened = open_captioner(captioner) if isinstance(captioner, str) else captioner
+        if isinstance(captioner, str):
+            captioner = CaptionerSpec(captioner)
+        given = isinstance(captioner, CaptionerSpec)
+        opened = (
+            open_captioner(captioner.name, **captioner.options)
+            if isinstance(captioner, CaptionerSpec)
+            else captioner
+        )
         try:
+            if opened.spec is None and runner is not None:
+                raise LexsearchError("another runner needs the captioner's name or spec")
             with self._writing() as writer:
                 writer.change_settings(replace(writer.settings, captioner=opened.key))
                 with publish_progress(self.path, progress) as tell:
-                    return add(writer, absolute, opened, crops, max_pixels or MAX_PIXELS, tell)
+                    return add(
+                        writer,
+                        absolute,
+                        runner or LocalRunner(opened),
+                        opened.spec or CaptionerSpec(opened.key.name),
+                        opened.key,
+                        crops,
+                        max_pixels or MAX_PIXELS,
+                        tell,
+                        again=again,
+                        limit=limit,
+                    )
         finally:
-            if isinstance(captioner, str):
+            if given:
                 opened.close()
 
     def remove(self, *names: str | os.PathLike[str]) -> int:
@@ -575,8 +612,9 @@ class Index:
                 imported=catalog.imported(),
                 searchable=searchable,
                 waiting=catalog.waiting(),
-                stages=tuple(Stage(*row) for row in catalog.stages()),
+                stages=tuple(Stage(*row) for row in catalog.coverage.stages()),
                 failures=tuple(catalog.failures()),
+                undescribed=tuple(catalog.coverage.undescribed()),
                 settings=self.settings,
                 caption_bytes=size_of(self.path / "captions"),
                 text_index_bytes=size_of(self._lucene),

@@ -281,13 +281,17 @@ class Results(list[Hit]):
 
 
 class Progress(NamedTuple):
-    """How far a long task is: `done` of `total` (None: not known yet) `unit`s of a stage."""
+    """How far a long task is: `done` of `total` (None: not known yet) `unit`s of a stage.
+
+    failed: how many of those done. note: what else a person should know, now and once.
+    """
 
     stage: str
     done: int
     total: int | None
     unit: str
     failed: int = 0
+    note: str = ""
 
 
 class Failure(NamedTuple):

@@ -34,10 +34,10 @@ BATCH = 12
 KILLS = 20
 
 ADD = """
-import sys, lexsearch, lexsearch.indexing.local
+import sys, lexsearch, lexsearch.indexing.keeping
 from pathlib import Path
 from fakes import FakeCaptioner
-lexsearch.indexing.local._KEEP_SECONDS = 0.0
+lexsearch.indexing.keeping.KEEP_SECONDS = 0.0
 index, photos, log, batch = sys.argv[1:]
 captioner = FakeCaptioner(batch_size=int(batch), log=Path(log), delay=0.02)
 lexsearch.open(index).add(photos, captioner=captioner, progress=lambda p: print(p, flush=True))
@@ -80,7 +80,7 @@ def test_killed_at_random_moments_nothing_is_lost_or_done_twice(
     for _ in range(KILLS):
         process = start(ADD, environment, folder, photos, log, BATCH)
         assert process.stdout is not None
-        while (line := process.stdout.readline()) and "captioning" not in line:
+        while (line := process.stdout.readline()) and "describing" not in line:
             pass  # what comes before is quick; the moments that matter are those after
         time.sleep(chance.random() * 0.1)
         process.kill()

@@ -458,7 +458,7 @@ def test_the_state_tells_of_failures_and_of_a_running_index(folder: Path, server
         index.add(folder / "photos", captioner=Looking())
         index.remove(folder / "photos" / "white.png")
     stages = [running["stage"] for running in told if running]
-    assert "captioning pictures" in stages
+    assert "describing" in stages
     assert server.get("/api/status").json()["running"] is None
 
 

@@ -149,12 +149,18 @@ def index_command(
     }
     if as_json:
         failed = [failure._asdict() for failure in report.failed]
-        click.echo(json.dumps({**counts, "failed": failed}))
+        undescribed = [failure._asdict() for failure in report.undescribed]
+        click.echo(json.dumps({**counts, "failed": failed, "undescribed": undescribed}))
     else:
         shown = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
-        click.echo(f"{shown or 'no pictures found'}, {len(report.failed)} failed")
-    if report.failed:
-        list_failures([f"{printable(path)}: {reason}" for path, reason in report.failed])
+        rest = ""
+        if report.undescribed:
+            rest = f", {len(report.undescribed)} not described by {opened.key.name}"
+        click.echo(f"{shown or 'no pictures found'}, {len(report.failed)} failed{rest}")
+    if report.failed or report.undescribed:
+        both = [*report.failed, *report.undescribed]
+        list_failures([f"{printable(path)}: {reason}" for path, reason in both])
+    if report.failed or report.failed_views:
         sys.exit(SOME_FAILED)
 
 
@@ -193,6 +199,10 @@ def status(path: str, as_json: bool) -> None:
                 for stage in found.stages
             ],
             "failures": [failure._asdict() for failure in found.failures],
+            "undescribed": [
+                {"captioner": key._asdict(), **failure._asdict()}
+                for key, failure in found.undescribed
+            ],
             "settings": {
                 "ranking": asdict(found.settings.ranking),
                 "captioner": found.settings.captioner and found.settings.captioner._asdict(),

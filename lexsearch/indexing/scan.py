@@ -24,7 +24,9 @@ class Report:
 
     added: new pictures. unchanged: known and the same. moved: a known picture at a new place,
     its old place gone. duplicates: a further place of a picture. removed: places gone.
-    captioned: pictures that got captions in this run, in the stage that most of them had to do.
+    captioned: pictures that were described in this run, in the stage that most had to do.
+    failed: files that cannot be used. undescribed: pictures that can, but the captioner could
+    not describe them or some of their views; failed_views: how many, in this run.
     """
 
     added: int = 0
@@ -34,6 +36,8 @@ class Report:
     removed: int = 0
     captioned: int = 0
     failed: list[Failure] = field(default_factory=list)
+    undescribed: list[Failure] = field(default_factory=list)
+    failed_views: int = 0
 
 
 def scan_files(

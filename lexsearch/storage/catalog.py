@@ -11,7 +11,6 @@ import os
 import sqlite3
 import threading
 import time
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from itertools import groupby
@@ -20,8 +19,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lexsearch.errors import IndexReadOnly, IndexUnusable, StorageError
-from lexsearch.images.crops import ANY_SIDE, STAGES, stage_of
-from lexsearch.records import Caption, CaptionerKey, Failure
+from lexsearch.records import Caption, Failure
+from lexsearch.storage.coverage import Coverage
 
 _MIGRATIONS = (
     # 1: the tables of the first indexes, which had no version: there already, or made here.
@@ -46,6 +45,16 @@ CREATE TABLE IF NOT EXISTS captioned (
     doc_id TEXT, captioner INTEGER, stage TEXT, PRIMARY KEY (doc_id, captioner, stage)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS shards (name TEXT PRIMARY KEY) WITHOUT ROWID;
+""",
+    # 2: views, beside whole stages (see lexsearch.storage.coverage)
+    """
+CREATE TABLE described (
+    doc_id TEXT, captioner INTEGER, crop TEXT, PRIMARY KEY (doc_id, captioner, crop)
+) WITHOUT ROWID;
+CREATE TABLE undescribed (
+    doc_id TEXT, captioner INTEGER, crop TEXT, reason TEXT NOT NULL, refused INTEGER NOT NULL,
+    time REAL NOT NULL, PRIMARY KEY (doc_id, captioner, crop)
+) WITHOUT ROWID;
 """,
 )
 """Each takes the catalog from the version before it to its own, which counts from 1. A change of
@@ -77,11 +86,14 @@ class Catalog:
 
     Raises IndexUnusable for a damaged one, or one of a later lexsearch. One of an earlier
     lexsearch is brought up to date: the file itself by a writer, a copy in memory by a reader.
+
+    coverage: which captioner has described what.
     """
 
     def __init__(self, file: Path, *, write: bool = False) -> None:
         self._file = file
         self._reading = threading.Lock()
+        self.coverage = Coverage(self._rows)
         with self._errors():
             self._db = _connect_to_write(file) if write else _connect_to_read(file)
             version = self._number("PRAGMA user_version")
@@ -225,17 +237,6 @@ class Catalog:
         """Whether the document lost one of its places in this run."""
         return bool(self._rows("SELECT 1 FROM lost WHERE doc_id = ?", doc_id))
 
-    def to_caption(self, key: CaptionerKey, stage: str) -> list[FileRow]:
-        """One place of every document seen in this run that lacks the stage's captions."""
-        rows = self._db.execute(
-            "SELECT files.* FROM files JOIN seen USING (path) "
-            "WHERE NOT EXISTS (SELECT 1 FROM captioned WHERE captioned.doc_id = files.doc_id "
-            "AND captioner = ? AND stage = ?) "
-            "GROUP BY files.doc_id ORDER BY files.path",
-            (self.captioner_id(key), stage),
-        )
-        return [_file_row(row) for row in rows]
-
     # Failures
 
     def put_failure(self, failure: Failure) -> None:
@@ -334,42 +335,18 @@ class Catalog:
         sql = "SELECT doc_id FROM documents WHERE doc_id IN ({})"
         return {str(row[0]) for row in self._rows_of(doc_ids, sql)}
 
-    def captioner_id(self, key: CaptionerKey) -> int:
-        self._db.execute(
-            "INSERT OR IGNORE INTO captioners (name, version, prompt) VALUES (?, ?, ?)", key
-        )
-        sql = "SELECT id FROM captioners WHERE name = ? AND version = ? AND prompt = ?"
-        return self._number(sql, *key)
-
     def record(self, shard: str, captions: Iterable[Caption]) -> None:
-        """Take note of the captions in a shard, sorted by document. A stage counts as captioned
-        where a captioner's words for all its crops are there.
-        """
-        ids: dict[CaptionerKey, int] = {}
-        for doc_id, rows in groupby(captions, key=attrgetter("doc_id")):
-            imported = False
-            crops: dict[CaptionerKey, dict[str, Caption]] = defaultdict(dict)
-            for row in rows:
-                imported |= row.source == "import"
-                if row.source == "model":
-                    crops[row.captioner][row.crop] = row
+        """Take note of the captions in a shard, sorted by document."""
+        for doc_id, group in groupby(captions, key=attrgetter("doc_id")):
+            rows = list(group)
             self._db.execute(
                 "INSERT INTO documents (doc_id, imported) VALUES (?, ?) ON CONFLICT (doc_id) "
                 "DO UPDATE SET waiting = 1, imported = imported OR (excluded.imported "
                 "AND doc_id NOT IN (SELECT doc_id FROM files))",
-                (doc_id, imported),
+                (doc_id, any(row.source == "import" for row in rows)),
             )
-            for key, captioned in crops.items():
-                if key not in ids:
-                    ids[key] = self.captioner_id(key)
-                for stage in _complete(captioned):
-                    self.set_captioned(doc_id, ids[key], stage)
+            self.coverage.note(doc_id, rows)
         self._db.execute("INSERT OR REPLACE INTO shards VALUES (?)", (shard,))
-
-    def set_captioned(self, doc_id: str, captioner: int, stage: str) -> None:
-        self._db.execute(
-            "INSERT OR IGNORE INTO captioned VALUES (?, ?, ?)", (doc_id, captioner, stage)
-        )
 
     def shards(self) -> set[str]:
         return {str(row[0]) for row in self._rows("SELECT name FROM shards")}
@@ -381,7 +358,7 @@ class Catalog:
     def forget_captions(self) -> None:
         """Start over with what is known of captions (after one of the shards broke)."""
         self._db.execute("DELETE FROM shards")
-        self._db.execute("DELETE FROM captioned")
+        self.coverage.forget()
         self.mark_all_stale()
 
     # Numbers for people
@@ -399,18 +376,6 @@ class Catalog:
         rows = self._rows("SELECT DISTINCT root FROM files ORDER BY root")
         return [os.fsdecode(row[0]) for row in rows]  # type: ignore[arg-type]
 
-    def stages(self) -> list[tuple[CaptionerKey, str, int]]:
-        """(captioner, stage, pictures captioned) for pictures that are in a folder."""
-        rows = self._rows(
-            "SELECT name, version, prompt, stage, COUNT(*) FROM captioned "
-            "JOIN captioners ON captioners.id = captioner "
-            "WHERE doc_id IN (SELECT doc_id FROM files) GROUP BY captioner, stage"
-        )
-        return [
-            (CaptionerKey(str(name), str(version), str(prompt)), str(stage), int(str(count)))
-            for name, version, prompt, stage, count in rows
-        ]
-
 
 def _connect_to_write(file: Path) -> sqlite3.Connection:
     db = sqlite3.connect(file, timeout=60, check_same_thread=False)
@@ -425,20 +390,6 @@ def _connect_to_read(file: Path) -> sqlite3.Connection:
     frozen = "" if mode == "rw" else "&immutable=1"
     uri = f"{file.absolute().as_uri()}?mode={mode}{frozen}"
     return sqlite3.connect(uri, uri=True, timeout=60, check_same_thread=False)
-
-
-def _complete(captioned: Mapping[str, Caption]) -> list[str]:
-    """The stages of which every crop is captioned, of a picture of the captions' size."""
-    sizes = {(row.width, row.height) for row in captioned.values() if row.width and row.height}
-    width, height = next(iter(sizes), (None, None))
-    if width is None or height is None:
-        width = height = ANY_SIDE
-    stages = {stage_of(crop) for crop in captioned}
-    return [
-        stage
-        for stage, cut in STAGES.items()
-        if stage in stages and all(crop.name in captioned for crop in cut(width, height))
-    ]
 
 
 def _in_memory(db: sqlite3.Connection) -> sqlite3.Connection:

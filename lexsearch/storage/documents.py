@@ -50,9 +50,9 @@ def in_effect(captions: Iterable[Caption], current: CaptionerKey | None = None) 
     - a human caption in place of every other one with its crop, field and caption_id, until
       withdrawn;
     - imported captions all; of captioners, for each crop, the current one, or else the one
-      that saw the crop last.
+      that saw the crop last, and of that one only what it said the last time.
     """
-    rows = latest(captions).values()
+    rows = _last_said(latest(captions).values())
     human = {_place(row): row for row in rows if row.source == "human" and row.text is not None}
     seen_by = _captioner_of_each_crop(rows, current)
     chosen = {
@@ -94,6 +94,21 @@ def _captioner_of_each_crop(
         if row.source == "model" and (current is None or seen_by.get(row.crop) != current):
             seen_by[row.crop] = row.captioner
     return seen_by
+
+
+def _last_said(captions: Iterable[Caption]) -> list[Caption]:
+    """Without what a captioner said of a crop before it was asked about it once more: all that it
+    says at once of one crop has the same time.
+    """
+    rows = list(captions)
+    last: dict[tuple[str, CaptionerKey], int] = {}
+    for row in rows:
+        if row.source == "model":
+            place = (row.crop, row.captioner)
+            last[place] = max(row.time, last.get(place, row.time))
+    return [
+        row for row in rows if row.source != "model" or row.time == last[row.crop, row.captioner]
+    ]
 
 
 def _position(caption: Caption) -> tuple[int, str, str, str]:

@@ -1,0 +1,83 @@
+"""Bring an index up to date with files: find them, describe what is new, keep as one goes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+
+from lexsearch.captioners import CaptionerSpec
+from lexsearch.images.crops import SCHEMES, stage_of
+from lexsearch.images.files import pixel_bound
+from lexsearch.indexing.jobs import Job, Runner
+from lexsearch.indexing.keeping import Keeper
+from lexsearch.indexing.scan import Report, scan_files
+from lexsearch.records import CaptionerKey
+from lexsearch.storage.catalog import Catalog
+from lexsearch.storage.writer import ProgressCallback, Writer
+
+
+def add(
+    writer: Writer,
+    paths: Sequence[str],
+    runner: Runner,
+    spec: CaptionerSpec,
+    key: CaptionerKey,
+    scheme: str,
+    max_pixels: int,
+    progress: ProgressCallback,
+    *,
+    again: bool = False,
+    limit: int | None = None,
+) -> Report:
+    """See `Index.add`. runner, spec, key: who describes, how it is opened, and what it goes by."""
+    report = Report()
+    with pixel_bound(max_pixels):
+        scan_files(writer, paths, report, progress)
+    writer.sync()
+    coverage = writer.catalog.coverage
+    if again:
+        with writer.catalog.transaction():
+            coverage.describe_again(key)
+    stages = _jobs(writer.catalog, key, SCHEMES[scheme], limit)
+    keeper = Keeper(writer, report, key, [job for jobs in stages for job in jobs], progress)
+    pictures = len({job.doc_id for jobs in stages for job in jobs})
+    if pictures:
+        keeper.tell(f"{pictures:,} to describe")
+    try:
+        for jobs in stages:
+            with closing(runner.run(keeper.wanted(jobs), spec, max_pixels)) as outcomes:
+                for item in outcomes:
+                    keeper.take(item)
+            keeper.keep()
+    finally:  # Ctrl-C as well: what is described is kept
+        keeper.keep()
+    writer.tidy()
+    report.failed.sort()
+    with writer.catalog.transaction():
+        report.undescribed = [failure for _, failure in coverage.undescribed(key)]
+    return report
+
+
+def _jobs(
+    catalog: Catalog, key: CaptionerKey, stages: Sequence[str], limit: int | None
+) -> list[list[Job]]:
+    """What there is to do, stage by stage, of at most `limit` pictures."""
+    with catalog.transaction():
+        lacking = {stage: catalog.coverage.lacking(key, stage) for stage in stages}
+    chosen = dict.fromkeys(row.doc_id for rows in lacking.values() for row in rows)
+    some = set(list(chosen)[:limit])
+    return [
+        [
+            Job(
+                row.doc_id,
+                row.path,
+                stage,
+                row.size,
+                row.mtime_ns,
+                frozenset(crop for crop in row.answered if stage_of(crop) == stage),
+            )
+            for row in rows
+            if row.doc_id in some
+        ]
+        for stage, rows in lacking.items()
+    ]

@@ -1,0 +1,166 @@
+"""Captioning as jobs in and outcomes out, wherever it runs.
+
+    jobs -> Runner (threads here, other processes, other machines) -> outcomes -> Keeper
+
+A runner opens a captioner by its spec and turns jobs into outcomes; it knows no store, catalog or
+engine. What keeps outcomes (`lexsearch.indexing.keeping`) knows no runner. `cut` and
+`outcome_of` are what every runner does with one picture and with one answer.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Generator, Iterable
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from lexsearch.captioners import Answer, Captioner, CaptionerSpec, Waiting
+from lexsearch.errors import CaptionerError, ImageError, ViewRefused
+from lexsearch.images import metadata
+from lexsearch.images.crops import NAMES, STAGES, stage_of
+from lexsearch.images.files import open_picture
+from lexsearch.records import Caption, CaptionerKey, CaptionText, View
+
+
+class Job(NamedTuple):
+    """A picture to be described in one stage (see `lexsearch.images.crops.STAGES`).
+
+    size, mtime_ns: of the file when it was identified, in bytes and nanoseconds since 1970.
+    answered: crops of the stage that are not asked about, since they have been.
+    """
+
+    doc_id: str
+    path: str
+    stage: str
+    size: int
+    mtime_ns: int
+    answered: frozenset[str] = frozenset()
+
+
+class Outcome(NamedTuple):
+    """What came of one view of a job; or of the whole job where nothing could be asked.
+
+    views: how many views of the job are asked about, each with an outcome of its own. With 0
+        there is this one outcome: the file cannot be used (error), or has none of the crops.
+    crop: the view's. captions: what is to be kept, of the view and of the file itself.
+    error: why this view has no captions. refused: asking again would be in vain.
+    """
+
+    job: Job
+    views: int
+    crop: str = ""
+    captions: tuple[Caption, ...] = ()
+    error: str | None = None
+    refused: bool = False
+
+
+class Runner(Protocol):
+    """Describes pictures, here or elsewhere."""
+
+    def run(
+        self, jobs: Iterable[Job], spec: CaptionerSpec, max_pixels: int
+    ) -> Generator[Outcome | Waiting, None, None]:
+        """Outcomes as they come, in any order, of jobs that are taken as there is room for them.
+
+        Whoever takes them keeps them between two items: an outcome is handed over as soon as it is
+        there, and Waiting once a second or so while there is none.
+        max_pixels: pictures with more pixels fail.
+        Raises CaptionerUnavailable when no job can be done any more, after all outcomes that
+        are there already.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A job's decoded picture, cut into the views to ask about.
+
+    width, height: in pixels, upright. about: what the file says of itself, as captions.
+    """
+
+    job: Job
+    width: int
+    height: int
+    views: list[View]
+    about: tuple[Caption, ...]
+
+
+def most_views(job: Job) -> int:
+    """How many views are asked about at most; a small picture has fewer."""
+    return sum(stage_of(name) == job.stage for name in NAMES) - len(job.answered)
+
+
+def cut(job: Job, captioner: Captioner, max_pixels: int) -> Cut:
+    """Open a job's picture and cut it. Raises ImageError, and CaptionerError from `prepare`."""
+    try:
+        status = os.stat(job.path)
+        changed = (status.st_size, status.st_mtime_ns) != (job.size, job.mtime_ns)
+    except OSError:
+        changed = True
+    if changed:
+        raise ImageError("changed while it was being indexed; run `lexsearch index` again")
+    side = captioner.view_side
+    # A ninth is a third as wide as the picture.
+    enough = side if job.stage == "whole" else 3 * side
+    picture = open_picture(job.path, enough, max_pixels)
+    crops = STAGES[job.stage](picture.width, picture.height)
+    asked = [crop for crop in crops if crop.name not in job.answered]
+    views = [captioner.prepare(picture.view(crop, side)) for crop in asked]
+    about = _about(job) if job.stage == "whole" else ()
+    return Cut(job, picture.width, picture.height, views, about)
+
+
+def outcome_of(cut: Cut, view: View, answer: Answer, key: CaptionerKey) -> Outcome:
+    """What is to be kept of an answer to one of the views."""
+    views, crop = len(cut.views), view.crop.name
+    if isinstance(answer, CaptionerError):
+        refused = isinstance(answer, ViewRefused)
+        # A picture without words is still found by its name, and by what its file says.
+        about = cut.about or (_silent(cut.job),) if crop == "whole" else ()
+        return Outcome(cut.job, views, crop, about, str(answer), refused)
+    now = time.time_ns() // 1000
+    said = tuple(
+        Caption(
+            cut.job.doc_id,
+            crop,
+            text,
+            field,
+            str(number) if field == "seen" else "",
+            captioner=key,
+            box=box or view.crop.box,
+            width=cut.width,
+            height=cut.height,
+            time=now,
+        )
+        for number, (text, field, box) in enumerate(answer or [CaptionText("")])
+    )
+    return Outcome(cut.job, views, crop, (*said, *cut.about))
+
+
+def failed(job: Job, error: Exception) -> Outcome:
+    """The outcome of a job whose picture cannot be used."""
+    return Outcome(job, 0, error=str(error))
+
+
+def _about(job: Job) -> tuple[Caption, ...]:
+    return tuple(
+        _of_file(job, field, text, number)
+        for number, (field, text) in enumerate(metadata.read(job.path))
+    )
+
+
+def _silent(job: Job) -> Caption:
+    """Says that the file says nothing of itself: a document must have some caption."""
+    return _of_file(job, "about", "", 0)
+
+
+def _of_file(job: Job, field: str, text: str, number: int) -> Caption:
+    return Caption(
+        job.doc_id,
+        metadata.FILE,
+        text,
+        field,
+        str(number),
+        captioner=metadata.KEY,
+        time=time.time_ns() // 1000,
+    )
