@@ -23,7 +23,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from lexsearch.evaluation import tasks
-from lexsearch.evaluation.datasets import Dataset, open_dataset
+from lexsearch.evaluation.dataset import Dataset
+from lexsearch.evaluation.datasets import open_dataset
 from lexsearch.evaluation.plots import draw
 from lexsearch.evaluation.runner import Outcome, evaluate
 from lexsearch.evaluation.significance import compare

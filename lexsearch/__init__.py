@@ -13,6 +13,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from lexsearch._version import __version__ as __version__
+from lexsearch.records import Results
 
 if TYPE_CHECKING:
     from lexsearch.errors import LexsearchError
@@ -34,6 +35,15 @@ def open(path: str | os.PathLike[str] = "indexes/default", *, create: bool = Tru
     from lexsearch.index import Index
 
     return Index(path, create=create)
+
+
+def _html(results: Results) -> str:
+    from lexsearch.display.notebook import render
+
+    return render(results, str(results.query), results.total)
+
+
+Results.html = _html  # records know nothing of how they are shown
 
 
 def __getattr__(name: str) -> Any:

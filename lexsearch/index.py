@@ -43,9 +43,9 @@ from lexsearch.records import (
     UnmatchedKeyword,
 )
 from lexsearch.searching.searcher import MATCHES, MODES, Explanation, Match, Searcher, SearchHits
+from lexsearch.sizes import size_of
 from lexsearch.storage.catalog import Catalog
 from lexsearch.storage.settings import Settings, read_settings, settings_file, write_settings
-from lexsearch.storage.sizes import size_of
 from lexsearch.text.lexicon import Lexicon
 from lexsearch.text.queries import parse, parse_plainly
 

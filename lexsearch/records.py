@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -256,6 +256,7 @@ class Results(list[Hit]):
     unknown: keywords that no picture has.
     """
 
+    html: ClassVar[Callable[[Results], str]]  # display/notebook.py; the package puts it here
     query: Query
     total: int
     unknown: tuple[UnmatchedKeyword, ...]
@@ -275,9 +276,7 @@ class Results(list[Hit]):
 
     def _repr_html_(self) -> str:
         """The pictures with their boxes, for notebooks."""
-        from lexsearch.display.notebook import render
-
-        return render(self, str(self.query), self.total)
+        return self.html()
 
 
 class Progress(NamedTuple):

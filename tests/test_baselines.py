@@ -33,7 +33,7 @@ from lexsearch.cli import main
 from lexsearch.errors import EvaluationError
 from lexsearch.evaluation import analysis
 from lexsearch.evaluation.baselines import DenseSource, DualEncoder
-from lexsearch.evaluation.datasets import Dataset
+from lexsearch.evaluation.dataset import Dataset
 
 WORDS = ["<pad>", "<s>", "</s>", "<unk>", *COLOURS, "half", "big", "a"]
 TEXT = {

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from lexsearch.engines import ScoredDoc
 from lexsearch.errors import EvaluationError
 from lexsearch.evaluation import tasks
-from lexsearch.evaluation.datasets import Dataset, open_dataset
+from lexsearch.evaluation.dataset import Dataset
+from lexsearch.evaluation.datasets import open_dataset
 from lexsearch.evaluation.trec import read_qrels, read_run, read_topics, write_run
 
 

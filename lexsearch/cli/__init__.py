@@ -12,7 +12,7 @@ import sys
 
 import click
 
-from lexsearch import __version__
+from lexsearch._version import __version__
 from lexsearch.cli import analyzing, captions, evaluating, indexing, searching, serving
 from lexsearch.cli.terminal import NOT_DONE, examples, say, stop
 from lexsearch.errors import LexsearchError

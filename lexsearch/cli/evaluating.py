@@ -24,7 +24,7 @@ from lexsearch.cli.terminal import (
 
 if TYPE_CHECKING:
     from lexsearch.engines import ScoredDoc
-    from lexsearch.evaluation.datasets import Dataset
+    from lexsearch.evaluation.dataset import Dataset
     from lexsearch.evaluation.runner import Keep, Outcome
     from lexsearch.evaluation.significance import Comparison
     from lexsearch.evaluation.sources import Source

@@ -56,7 +56,7 @@ def _word(word: str, colour: str) -> str:
 
 
 def _picture(hit: Hit) -> str:
-    from lexsearch.display.terminal import small_jpeg
+    from lexsearch.images.jpeg import small_jpeg
 
     reason = "captions only"
     for path in hit.paths:

@@ -1,4 +1,4 @@
-"""Pictures for people: thumbnails for terminals and pages, and contact sheets."""
+"""Pictures for people: thumbnails for terminals, and contact sheets."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from lexsearch.records import Box
 _THUMBNAIL = (360, 180)
 _ROW = 20  # about as many pixels as a line of text is high
 _SIXEL_COLOURS = 128
-_JPEG_QUALITY = 82
 
 _TILE = (240, 180)
 _GAP = 16
@@ -123,26 +122,6 @@ def _base64(image: Image.Image, format: str) -> str:
     file = io.BytesIO()
     image.save(file, format)
     return base64.b64encode(file.getvalue()).decode()
-
-
-# Thumbnails for pages
-
-
-def small_jpeg(path: str, side: int) -> bytes:
-    """The upright picture as a JPEG whose longer side is at most `side` pixels.
-
-    Nothing of the file but its pixels and their colour profile is in it. Raises ImageError.
-    """
-    picture = open_picture(path, side)
-    scale = min(1.0, side / max(picture.width, picture.height))
-    size = max(1, round(picture.width * scale)), max(1, round(picture.height * scale))
-    image = picture.image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
-    profile = picture.image.info.get("icc_profile") or b""
-    if profile[16:20] != b"RGB ":  # of the file's own colours, which were CMYK or grey
-        profile = b""
-    file = io.BytesIO()
-    image.save(file, "JPEG", quality=_JPEG_QUALITY, progressive=True, icc_profile=profile)
-    return file.getvalue()
 
 
 # Contact sheets

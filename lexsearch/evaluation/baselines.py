@@ -15,7 +15,7 @@ from PIL import Image
 
 from lexsearch.engines import ScoredDoc
 from lexsearch.errors import EvaluationError, ImageError
-from lexsearch.evaluation.datasets import Dataset, stem
+from lexsearch.evaluation.dataset import Dataset, stem
 from lexsearch.evaluation.sources import ProgressCallback, Source
 from lexsearch.extras import require
 from lexsearch.images.files import ImageFile, find, open_picture

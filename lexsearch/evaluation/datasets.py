@@ -1,12 +1,9 @@
 """Data sets read in their own formats: which pictures there are, their labels and captions.
 
-    MS-COCO          instances_*.json and captions_*.json, or the folder `annotations` of both
-    PASCAL VOC 2007  the folder VOC2007 (ImageSets, Annotations)
-    NUS-WIDE         the folder with ImageList and Groundtruth
-    Flickr30k, COCO  Karpathy's dataset_*.json
-
-Pictures are named by their file names without folder and extension ("000000000139"), which is
-how documents are matched to them.
+MS-COCO          instances_*.json and captions_*.json, or the folder `annotations` of both
+PASCAL VOC 2007  the folder VOC2007 (ImageSets, Annotations)
+NUS-WIDE         the folder with ImageList and Groundtruth
+Flickr30k, COCO  Karpathy's dataset_*.json
 """
 
 from __future__ import annotations
@@ -14,36 +11,19 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path, PurePosixPath
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from lexsearch.errors import EvaluationError
-from lexsearch.evaluation.trec import read_text
+from lexsearch.evaluation.dataset import Dataset, read_text, stem
+from lexsearch.evaluation.nuswide import read_nus_wide
+from lexsearch.evaluation.voc import read_voc
 
 _FORMATS = (
     "expected COCO's instances_*.json or captions_*.json, Karpathy's dataset_*.json, the folder "
     "VOC2007 of PASCAL VOC, or the folder of NUS-WIDE with ImageList and Groundtruth"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Dataset:
-    """Pictures with labels, captions or both.
-
-    images: the names of the pictures that are searched, in the data set's order.
-    labels: of each picture that has any, its labels, in the order of the data set's categories.
-    captions: of each picture that has any, what people wrote of it, in order.
-    files: of each picture, its file name in the data set.
-    notes: what was left out, for people.
-    """
-
-    name: str
-    images: tuple[str, ...]
-    labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    captions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    files: Mapping[str, str] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
 
 
 def open_dataset(
@@ -64,9 +44,6 @@ def open_dataset(
 
     Raises EvaluationError naming the file when one is missing or is of no known format.
     """
-    from lexsearch.evaluation.nuswide import read_nus_wide
-    from lexsearch.evaluation.voc import read_voc
-
     parts: list[Dataset] = []
     for path in paths:
         if path.is_dir():
@@ -144,11 +121,6 @@ def read_json(path: Path, split: str = "test") -> Dataset:
     raise EvaluationError(
         f"{path} lists pictures without annotations (is it image_info_*.json?): {_FORMATS}"
     )
-
-
-def stem(file: str) -> str:
-    """A picture's name: its file name without folders (of any system) and extension."""
-    return PurePosixPath(file.replace("\\", "/")).stem
 
 
 def _read_coco(path: Path, content: Mapping[str, Any]) -> Dataset:

@@ -6,8 +6,7 @@ import random
 from pathlib import Path
 
 from lexsearch.errors import EvaluationError
-from lexsearch.evaluation.datasets import Dataset, stem
-from lexsearch.evaluation.trec import read_text
+from lexsearch.evaluation.dataset import Dataset, read_text, stem
 
 CONCEPTS, DRAWN = 21, 100
 """The commonest concepts, and how many test images of each: 2,100, as is usual."""

@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from lexsearch.engines import ScoredDoc
 from lexsearch.errors import EvaluationError, QueryError
-from lexsearch.evaluation.datasets import stem
+from lexsearch.evaluation.dataset import stem
 from lexsearch.index import Index
 from lexsearch.records import Progress
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from lexsearch.errors import EvaluationError
-from lexsearch.evaluation.datasets import Dataset
+from lexsearch.evaluation.dataset import Dataset
 from lexsearch.evaluation.trec import Qrels, Topic
 
 CAPTION_DEPTH = 100

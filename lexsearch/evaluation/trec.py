@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from lexsearch.engines import ScoredDoc
 from lexsearch.errors import EvaluationError
+from lexsearch.evaluation.dataset import read_text
 
 Qrels = dict[str, dict[str, int]]
 """query_id -> doc_id -> how relevant, above 0."""
@@ -23,16 +24,6 @@ class Topic(NamedTuple):
 
     query_id: str
     text: str
-
-
-def read_text(path: Path) -> str:
-    """A text file; EvaluationError when it is not there, or is none."""
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise EvaluationError(f"{path} is not a text file (UTF-8)") from error
-    except OSError as error:
-        raise EvaluationError(f"{path} cannot be read: {error.strerror}") from error
 
 
 def read_topics(path: Path) -> list[Topic]:

@@ -6,8 +6,7 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 from lexsearch.errors import EvaluationError
-from lexsearch.evaluation.datasets import Dataset
-from lexsearch.evaluation.trec import read_text
+from lexsearch.evaluation.dataset import Dataset, read_text
 
 _CLASSES = [
     *("aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow"),

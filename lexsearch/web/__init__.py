@@ -22,7 +22,7 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.templating import Jinja2Templates
 
-from lexsearch import __version__
+from lexsearch._version import __version__
 from lexsearch.web.api import make_api
 from lexsearch.web.guard import LOCAL, App, Guard, Limits
 from lexsearch.web.thumbnails import Thumbnails

@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from lexsearch import __version__
+from lexsearch._version import __version__
 from lexsearch.errors import (
     IndexLocked,
     IndexReadOnly,

@@ -13,8 +13,8 @@ import tempfile
 import threading
 from pathlib import Path
 
-from lexsearch.display.terminal import small_jpeg
 from lexsearch.errors import ImageError
+from lexsearch.images.jpeg import small_jpeg
 
 SIDES = (160, 320, 640, 1280, 2048)
 """The longer side, in pixels, that a copy may have."""

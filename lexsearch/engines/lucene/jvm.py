@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from lexsearch import __version__
+from lexsearch._version import __version__
 from lexsearch.errors import EngineUnavailable
 
 _started_in: int | None = None

@@ -20,7 +20,7 @@ from lexsearch.engines.lucene.faults import java_errors
 from lexsearch.engines.lucene.layout import MADE, check_layout, has_index, layout
 from lexsearch.errors import EngineBroken, EngineOutdated
 from lexsearch.records import Document
-from lexsearch.storage.sizes import size_of
+from lexsearch.sizes import size_of
 
 _RAM_BUFFER_MB = 128.0
 _THREADS = min(4, os.cpu_count() or 1)  # that Java turns documents into an index on
