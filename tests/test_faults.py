@@ -393,4 +393,4 @@ def test_a_damaged_catalog_is_named_with_the_way_out(
 def test_an_index_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(IndexReadOnly):
-        lexsearch.open(tmp_path / "file" / "index")
+        lexsearch.open(tmp_path / "file" / "index").import_captions([])

@@ -26,6 +26,7 @@ from lexsearch.errors import (
     QueryError,
 )
 from lexsearch.indexing.scan import Report
+from lexsearch.searching.searcher import Searcher
 
 
 def found(index: Index, query: str, k: int = 100) -> list[str]:
@@ -817,11 +818,111 @@ class TestTransfer:
 
 
 class TestOpening:
-    def test_a_missing_index_is_made_or_not(self, tmp_path):
+    def test_a_missing_index_is_made_by_the_first_change_and_not_by_a_search(self, tmp_path):
         with pytest.raises(IndexNotFound, match="lexsearch index"):
             lexsearch.open(tmp_path / "index", create=False)
+        index = lexsearch.open(tmp_path / "index")
+        for question in (lambda: index.search("dog"), index.status, index.documents):
+            with pytest.raises(IndexNotFound, match="lexsearch index"):
+                question()
         assert not (tmp_path / "index").exists()
-        assert lexsearch.open(tmp_path / "index").search("dog") == []
+        index.import_captions(['{"doc_id": "1", "text": "a dog"}'])
+        assert len(index.search("dog")) == 1
+
+    def test_a_wrong_path_or_captioner_makes_no_index(self, tmp_path):
+        index = lexsearch.open(tmp_path / "index")
+        for change in (
+            lambda: index.add(tmp_path / "nowhere", captioner=FakeCaptioner()),
+            lambda: index.add(tmp_path, captioner="nobody"),
+        ):
+            with pytest.raises(LexsearchError):
+                change()
+        assert not (tmp_path / "index").exists()
+
+    @pytest.mark.parametrize("how", ["moved into place", "linked", "filled anew"])
+    def test_an_index_in_place_of_the_open_one_is_opened(self, tmp_path, how):
+        place = tmp_path / "index"
+        for name, text in (("old", "a dog"), ("new", "a cat")):
+            with lexsearch.open(tmp_path / name) as made:
+                made.import_captions([json.dumps({"doc_id": name, "text": text})])
+        place.symlink_to("old") if how == "linked" else shutil.copytree(tmp_path / "old", place)
+        index = lexsearch.open(place)
+        assert [hit.doc_id for hit in index.search("dog")] == ["old"]
+        if how == "linked":
+            place.unlink()
+            place.symlink_to("new")
+        elif how == "moved into place":
+            place.rename(tmp_path / "aside")
+            (tmp_path / "new").rename(place)
+        else:
+            shutil.rmtree(place)
+            shutil.copytree(tmp_path / "new", place)
+        assert [hit.doc_id for hit in index.search("cat")] == ["new"]
+        assert index.search("dog") == []
+        assert index.documents() == ["new"]
+        shutil.rmtree(place.resolve())
+        with pytest.raises(IndexNotFound):
+            index.search("cat")
+
+    def test_an_open_index_heeds_the_words_of_ones_own_from_the_next_search_on(self, index):
+        index.import_captions(['{"doc_id": "1", "text": "Anna at the sea"}'])
+        assert index.search("grandmother") == []
+        own = index.path / "lexicon.toml"
+        own.write_text('[kinds]\ngrandmother = ["Anna"]\n')
+        assert [hit.doc_id for hit in index.search("grandmother")] == ["1"]
+        own.unlink()
+        assert index.search("grandmother") == []
+
+    def test_searches_run_side_by_side_and_keep_what_they_began_with(self, index, monkeypatch):
+        index.import_captions(['{"doc_id": "1", "text": "a dog"}'])
+        why, begun, go_on = Searcher.why, threading.Event(), threading.Event()
+
+        def slow(searcher, found):
+            if threading.current_thread().name == "slow":
+                begun.set()
+                assert go_on.wait(30)
+            return why(searcher, found)
+
+        monkeypatch.setattr(Searcher, "why", slow)
+        came = []
+        thread = threading.Thread(
+            target=lambda: came.append(index.search("dog")[0].doc_id), name="slow"
+        )
+        thread.start()
+        assert begun.wait(30)
+        assert len(index.search("dog")) == 1
+        index.reindex(k1=2.0)
+        index.close()
+        assert len(index.search("dog")) == 1
+        go_on.set()
+        thread.join(30)
+        assert came == ["1"]
+
+    def test_many_threads_search_while_the_index_is_written_and_closed(self, index):
+        index.import_captions(['{"doc_id": "0", "text": "a dog"}'])
+        failed, done = [], threading.Event()
+
+        def search():
+            try:
+                while not done.is_set():
+                    assert index.search("dog")
+                    assert index.describe("0").captions
+                    index.status()
+                    assert list(index.export_captions())
+            except BaseException as error:
+                failed.append(error)
+
+        threads = [threading.Thread(target=search) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for number in range(1, 30):
+            index.import_captions([json.dumps({"doc_id": f"{number}", "text": "a dog"})])
+            index.close()
+        done.set()
+        for thread in threads:
+            thread.join(60)
+        assert failed == []
+        assert index.search("dog").total == 30
 
     def test_a_folder_of_something_else_is_left_alone(self, tmp_path):
         (tmp_path / "thesis.tex").write_text("")
@@ -842,6 +943,7 @@ class TestOpening:
         assert found(index, "blue") == ["sea.png"]
 
     def test_an_open_index_sees_what_another_has_written(self, index, photos, captioner):
+        index.import_captions([])
         assert index.search("blue") == []
         picture(photos / "sea.png", "blue")
         with lexsearch.open(index.path) as other:

@@ -298,6 +298,7 @@ def test_a_mode_or_match_that_is_none_is_an_error(
 
 
 def test_an_empty_index_answers_everything(index: lexsearch.Index) -> None:
+    fill(index, {})
     for mode in ("best", "paper"):
         results = index.search("dog, -cat", mode=mode)
         assert (list(results), results.total, results.unknown) == ([], 0, ())

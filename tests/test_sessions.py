@@ -139,6 +139,7 @@ def test_each_proposed_word_finds_as_many_as_it_says(pictures: lexsearch.Index) 
 
 
 def test_an_empty_index_has_sessions_too(index: lexsearch.Index) -> None:
+    index.import_captions([])
     session = index.session("dog").add("cat")
     assert session.rounds == (("dog", 0), ("dog, cat", 0))
     assert not session.search()

@@ -25,8 +25,8 @@ from lexsearch.cli.terminal import (
 
 if TYPE_CHECKING:
     from lexsearch.captioners import Captioner
-    from lexsearch.index import Status
     from lexsearch.records import CaptionerKey
+    from lexsearch.storage.status import Status
 
 _STAGE_NAMES = {"whole": "the whole", "fixed": "17 patches", "between": "23 patches between"}
 

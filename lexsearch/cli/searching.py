@@ -29,9 +29,10 @@ from lexsearch.errors import StorageError
 if TYPE_CHECKING:
     from PIL import Image
 
-    from lexsearch.index import Index, PictureInfo
+    from lexsearch.index import Index
     from lexsearch.records import Hit, Results
     from lexsearch.searching.searcher import Match
+    from lexsearch.storage.status import PictureInfo
 
 _SHOWN_CROPS = 4
 

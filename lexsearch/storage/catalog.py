@@ -93,9 +93,11 @@ class Catalog:
     def __init__(self, file: Path, *, write: bool = False) -> None:
         self._file = file
         self._reading = threading.Lock()
+        self._is_copy = False
         self.coverage = Coverage(self._rows)
         with self._errors():
             self._db = _connect_to_write(file) if write else _connect_to_read(file)
+            self._place = self._stamp()
             version = self._number("PRAGMA user_version")
             if version > len(_MIGRATIONS):
                 self._db.close()
@@ -103,7 +105,8 @@ class Catalog:
                     f"{file} was made by a later version of lexsearch; upgrade lexsearch to use it"
                 )
             if not write and version < len(_MIGRATIONS):
-                self._db = _in_memory(self._db)
+                self._db, self._is_copy = _in_memory(self._db), True
+                self._place = self._stamp()
             if write and version < len(_MIGRATIONS) and self._number(_HAS_TABLES):
                 log.warning("%s is of an earlier lexsearch: it is brought up to date", file)
             for number, script in enumerate(_MIGRATIONS[version:], version + 1):
@@ -113,6 +116,28 @@ class Catalog:
 
     def close(self) -> None:
         self._db.close()
+
+    @staticmethod
+    def is_outdated(file: Path) -> bool:
+        """Whether the catalog is of an earlier lexsearch."""
+        catalog = Catalog(file)
+        catalog.close()
+        return catalog._is_copy
+
+    def is_in_place(self) -> bool:
+        """Whether the file is still the one that was opened."""
+        return self._stamp() == self._place
+
+    def _stamp(self) -> tuple[int, ...] | None:
+        """What tells one file from another that was put in its place. An open one keeps its
+        number; a copy does not keep it open, nor see what is written to it.
+        """
+        try:
+            status = self._file.stat()
+        except OSError:
+            return None
+        changed = (status.st_mtime_ns,) if self._is_copy else ()
+        return (status.st_dev, status.st_ino, *changed)
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
@@ -279,6 +304,10 @@ class Catalog:
             limit,
         )
         return [(str(doc_id), bool(live)) for doc_id, live in rows]
+
+    def has_indexed(self) -> bool:
+        """Whether any document is in the text index by now."""
+        return bool(self._rows("SELECT 1 FROM documents WHERE NOT waiting LIMIT 1"))
 
     def mark_indexed(self, doc_ids: Iterable[str]) -> None:
         self._db.executemany(

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from lexsearch.engines import Ranking
-from lexsearch.errors import IndexNotFound, IndexUnusable, StorageError
+from lexsearch.errors import IndexNotFound, IndexReadOnly, IndexUnusable, StorageError
 from lexsearch.records import CaptionerKey
 
 FORMAT = 1
@@ -47,12 +47,21 @@ def read_settings(folder: Path) -> Settings:
             Ranking(float(stored["ranking"]["k1"]), float(stored["ranking"]["b"])),
             CaptionerKey(**captioner) if captioner else None,
         )
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise IndexNotFound(
             f"there is no index at {folder}; make one with: lexsearch index FOLDER"
         ) from error
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise IndexUnusable(f"{file} cannot be read: {error}") from error
+
+
+def make_index(folder: Path) -> None:
+    """Make an index that holds nothing."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise IndexReadOnly(f"{folder} could not be made: {error.strerror}") from error
+    write_settings(folder, Settings())
 
 
 def write_settings(folder: Path, settings: Settings) -> None:

@@ -17,8 +17,9 @@ from lexsearch.web.thumbnails import Thumbnails
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from lexsearch.index import Index, PictureInfo
+    from lexsearch.index import Index
     from lexsearch.records import Box, Suggestion
+    from lexsearch.storage.status import PictureInfo
     from lexsearch.web.schemas import CaptionEdit
 
 _SHOWN_FAILURES = 1000

@@ -1,0 +1,337 @@
+"""An index as a search sees it: settings, catalog, text index and lexicon that belong together.
+
+A search takes the snapshot of now and keeps it to its end, with nothing locked. Where the settings,
+the lexicon.toml or the files of the index are others than before, by whatever process, the next
+search gets a new snapshot; the last user of the old one closes it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar
+
+from lexsearch.engines import Engine, ScoredDoc, StoredDocument, open_engine
+from lexsearch.errors import (
+    EngineBroken,
+    EngineOutdated,
+    IndexLocked,
+    IndexReadOnly,
+    LexsearchError,
+)
+from lexsearch.records import Document, Hit, Query, Results, Suggestion, UnmatchedKeyword
+from lexsearch.searching.searcher import Explanation, Match, Searcher
+from lexsearch.storage.captions import CaptionStore
+from lexsearch.storage.catalog import Catalog
+from lexsearch.storage.documents import compose, in_effect, latest
+from lexsearch.storage.settings import read_settings
+from lexsearch.storage.status import PictureInfo
+from lexsearch.storage.transfer import to_json
+from lexsearch.text.lexicon import Lexicon
+
+T = TypeVar("T")
+log = logging.getLogger("lexsearch")
+
+
+class Snapshots:
+    """Gives the snapshot of now to any number of threads."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._lock = threading.Lock()
+        self._now: Snapshot | None = None
+        self._users: dict[Snapshot, int] = {}
+        self._opened = 0
+
+    def ask(self, question: Callable[[Snapshot], T]) -> T:
+        """The answer by the snapshot of now. Where its text index turns out to be broken, a writer
+        may have made it anew meanwhile: then by the next snapshot.
+        """
+        try:
+            with self.now() as snapshot:
+                return question(snapshot)
+        except (EngineBroken, EngineOutdated):
+            self.drop()
+        with self.now() as snapshot:
+            return question(snapshot)
+
+    @contextmanager
+    def now(self) -> Iterator[Snapshot]:
+        """The snapshot of now, open for as long as the block runs."""
+        with self._lock:
+            snapshot = self._fresh()
+            self._users[snapshot] += 1
+        try:
+            yield snapshot
+        finally:
+            with self._lock:
+                self._users[snapshot] -= 1
+                self._close_unused()
+
+    def drop(self) -> None:
+        """Open a new snapshot at the next question."""
+        with self._lock:
+            self._now = None
+            self._close_unused()
+
+    def _fresh(self) -> Snapshot:
+        if self._now is None or not self._now.is_current():
+            self._opened += 1
+            self._now = Snapshot(self._folder, self._opened)
+            self._users[self._now] = 0
+            self._close_unused()
+        return self._now
+
+    def _close_unused(self) -> None:
+        for snapshot, users in list(self._users.items()):
+            if not users and snapshot is not self._now:
+                del self._users[snapshot]
+                snapshot.close()
+
+
+class Snapshot:
+    """Settings, catalog, text index and lexicon that belong together.
+
+    number: of this one among those of a process. Raises IndexNotFound for an index that is gone.
+    """
+
+    def __init__(self, folder: Path, number: int) -> None:
+        self.folder = folder
+        self.settings = read_settings(folder)
+        self.store = CaptionStore(folder / "captions")
+        self._number = number
+        self._lexicon_file = folder / "lexicon.toml"
+        self._lexicon_seen = _stamp(self._lexicon_file)
+        self.catalog = _open_catalog(folder)
+        self._opening = threading.Lock()
+        self._engine: Engine | None = None
+        self._searcher: Searcher | None = None
+        self._learned_at: Hashable = None
+
+    def close(self) -> None:
+        if self._engine is not None:
+            self._engine.close()
+        self.catalog.close()
+
+    def is_current(self) -> bool:
+        """Whether nothing was put in place of what this one has opened. What a writer commits
+        to the same files is seen without.
+        """
+        return (
+            read_settings(self.folder) == self.settings
+            and _stamp(self._lexicon_file) == self._lexicon_seen
+            and self.catalog.is_in_place()
+        )
+
+    def state(self) -> Hashable:
+        """Something that stays equal for as long as a search gives the same."""
+        searcher = self._searching()
+        return (self._number, self.catalog.version(), searcher and searcher.state())
+
+    def _searching(self) -> Searcher | None:
+        """What answers queries, with what was learned from the text index as it is now; None
+        before the first document was indexed.
+        """
+        with self._opening:
+            if self._engine is None and self.store.shards():
+                self._engine = self._open_engine()
+            if self._engine is None:
+                return None
+            if (state := self._engine.state()) != self._learned_at or self._searcher is None:
+                self._searcher = Searcher(self._engine, self._lexicon)
+                self._learned_at = state
+            return self._searcher
+
+    def _open_engine(self) -> Engine | None:
+        try:
+            engine = open_engine(self.folder / "lucene", self.settings.ranking)
+        except EngineBroken:
+            if self.catalog.has_indexed():
+                raise
+            return None  # a writer has stored the first captions, and is about to index them
+        try:
+            self._lexicon = Lexicon(engine.terms, self._lexicon_file)
+        except LexsearchError:
+            engine.close()
+            raise
+        return engine
+
+    # Searching
+
+    def search(self, query: Query, k: int, mode: str, match: Match, skip: int) -> Results:
+        searcher = self._searching()
+        if searcher is None:
+            return Results(query=query)
+        found = searcher.find(self._resolved(query), k, mode, match, skip)
+        paths = self.paths([scored.doc_id for scored in found.documents])
+        why = searcher.why(found)
+        unknown: tuple[UnmatchedKeyword, ...] = ()
+        if all(missing for _, missing in why):
+            unknown = searcher.unknown(found, why)
+        each = zip(found.documents, found.stored, why, strict=True)
+        hits = [
+            _hit(rank, scored.score, scored.doc_id, paths[scored.doc_id], stored, reasons)
+            for rank, (scored, stored, reasons) in enumerate(each, skip + 1)
+        ]
+        return Results(hits, query=query, total=found.total, unknown=unknown)
+
+    def explain(self, query: Query, name: str | os.PathLike[str]) -> Hit | None:
+        doc_id = self.find(name)
+        searcher = self._searching()
+        if searcher is None:
+            return None
+        stored, why = searcher.explain(self._resolved(query), doc_id)
+        if not why.evidence:
+            return None
+        return _hit(0, 0.0, doc_id, self.paths([doc_id])[doc_id], stored, why)
+
+    def rank(self, query: Query, k: int, mode: str, match: Match) -> list[ScoredDoc]:
+        searcher = self._searching()
+        return searcher.rank(self._resolved(query), k, mode, match) if searcher else []
+
+    def total(self, query: Query, match: Match) -> int:
+        searcher = self._searching()
+        return searcher.total(self._resolved(query), match) if searcher else 0
+
+    def suggest(self, query: Query, n: int, k: int) -> list[Suggestion]:
+        searcher = self._searching()
+        return searcher.suggest(self._resolved(query), n, k) if searcher else []
+
+    def words(self, query: Query, n: int, k: int) -> list[Suggestion]:
+        searcher = self._searching()
+        return searcher.words(self._resolved(query), n, k) if searcher else []
+
+    def searchable(self) -> int:
+        """How many documents the text index has."""
+        searcher = self._searching()
+        return searcher.count() if searcher else 0
+
+    def _resolved(self, query: Query) -> Query:
+        """With the doc_id in place of a path in `like:PATH`."""
+        return Query(
+            tuple(
+                replace(word, text=self.find(word.text)) if word.field == "like" else word
+                for word in query.keywords
+            )
+        )
+
+    # Documents
+
+    def find(self, name: str | os.PathLike[str]) -> str:
+        """The doc_id of a picture; LexsearchError when it is not in the index."""
+        doc_id = self.identify(name)
+        if doc_id is None:
+            raise LexsearchError(f"{os.fspath(name)} is not in the index {self.folder}")
+        return doc_id
+
+    def identify(self, name: str | os.PathLike[str]) -> str | None:
+        """The doc_id of a picture by its path, its doc_id or its content."""
+        row = self.catalog.file(os.path.abspath(os.path.expanduser(name)))
+        if row is not None:
+            return row.doc_id
+        if self.catalog.has_document(str(name)):
+            return str(name)
+        if os.path.isfile(name):
+            from lexsearch.images.files import hash_file
+
+            doc_id = hash_file(os.fspath(name))
+            if self.catalog.has_document(doc_id):
+                return doc_id
+        return None
+
+    def paths(self, doc_ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        """For each document, where its picture lies, or the path that came with it."""
+        places = self.catalog.files_of(doc_ids)
+        imported = self.catalog.imported_paths([one for one in doc_ids if not places[one]])
+        return {
+            doc_id: tuple(row.path for row in rows)
+            or ((imported[doc_id],) if doc_id in imported else ())
+            for doc_id, rows in places.items()
+        }
+
+    def relative_paths(self, doc_ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        """For each document, its pictures' paths below the folder that they were indexed in; of
+        one that was imported, the path that came with it.
+        """
+        below = {
+            doc_id: tuple(os.path.relpath(row.path, row.root) for row in rows)
+            for doc_id, rows in self.catalog.files_of(doc_ids).items()
+        }
+        return {doc_id: below[doc_id] or paths for doc_id, paths in self.paths(doc_ids).items()}
+
+    def describe(self, doc_id: str) -> PictureInfo:
+        """What is known of a document."""
+        captions = [row for _, rows in self.store.scan([doc_id]) for row in rows]
+        effective = in_effect(captions, self.settings.captioner)
+        return PictureInfo(doc_id, self.paths([doc_id])[doc_id], tuple(effective))
+
+    def contents(self) -> Iterator[Document]:
+        """What can be found, each with its captions in effect joined, in order of doc_id."""
+        listed = set(self.catalog.listed())
+        for doc_id, captions in self.store.scan() if listed else ():
+            if doc_id in listed:
+                yield compose(doc_id, captions, self.settings.captioner)
+
+    def export(self) -> Iterator[str]:
+        """The last text of all captions of what can be found, as JSON Lines."""
+        for doc_id, captions in self.store.scan():
+            if not self.catalog.is_listed(doc_id):
+                continue
+            path = next(iter(self.paths([doc_id])[doc_id]), None)
+            for caption in latest(captions).values():
+                if caption.text is not None:
+                    yield to_json(caption, path)
+
+
+def _hit(
+    rank: int,
+    score: float,
+    doc_id: str,
+    paths: tuple[str, ...],
+    stored: StoredDocument,
+    why: Explanation,
+) -> Hit:
+    evidence, missing = why
+    width, height = stored.size or (None, None)
+    words = tuple(dict.fromkeys(word for one in evidence for word in one.words))
+    path = next(iter(paths), None)
+    return Hit(rank, score, doc_id, path, paths, words, evidence, missing, width, height)
+
+
+def _stamp(file: Path) -> tuple[int, ...] | None:
+    try:
+        status = file.stat()
+    except FileNotFoundError:
+        return None
+    return (status.st_ino, status.st_mtime_ns, status.st_size)
+
+
+def _open_catalog(folder: Path) -> Catalog:
+    """The catalog to read. One that is missing, or of an earlier lexsearch, a writer makes first,
+    where this process may be one.
+    """
+    file = folder / "catalog.sqlite"
+    missing = not file.exists()
+    if missing or Catalog.is_outdated(file):
+        from lexsearch.storage.writer import writing
+
+        try:
+            with writing(folder) as writer:
+                if missing:
+                    writer.sync()
+        except (IndexLocked, IndexReadOnly):
+            if not file.exists():
+                raise
+    catalog = Catalog(file)
+    if missing and catalog.shards():
+        log.warning(
+            "%s was missing; run `lexsearch index` on your folders again (no picture is captioned "
+            "twice)",
+            file,
+        )
+    return catalog

@@ -1,0 +1,71 @@
+"""What an index holds, in numbers, and what it knows of one picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from lexsearch.records import Caption, CaptionerKey, Failure
+from lexsearch.sizes import size_of
+from lexsearch.storage.catalog import Catalog
+from lexsearch.storage.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class PictureInfo:
+    """What is known of one picture: where it lies, and its captions in effect."""
+
+    doc_id: str
+    paths: tuple[str, ...]
+    captions: tuple[Caption, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """How many pictures have the captions of one stage by one captioner."""
+
+    captioner: CaptionerKey
+    stage: str
+    pictures: int
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What is in an index, what is missing, and what failed. Sizes in bytes.
+
+    failures: files that cannot be used. undescribed: pictures that a captioner, wholly or in
+        part, could not describe.
+    """
+
+    path: str
+    folders: tuple[str, ...]
+    files: int
+    pictures: int
+    imported: int
+    searchable: int
+    waiting: int
+    stages: tuple[Stage, ...]
+    failures: tuple[Failure, ...]
+    undescribed: tuple[tuple[CaptionerKey, Failure], ...]
+    settings: Settings
+    caption_bytes: int
+    text_index_bytes: int
+
+
+def status_of(folder: Path, settings: Settings, catalog: Catalog, searchable: int) -> Status:
+    """searchable: how many documents the text index has."""
+    return Status(
+        path=str(folder),
+        folders=tuple(catalog.roots()),
+        files=catalog.places(),
+        pictures=catalog.pictures(),
+        imported=catalog.imported(),
+        searchable=searchable,
+        waiting=catalog.waiting(),
+        stages=tuple(Stage(*row) for row in catalog.coverage.stages()),
+        failures=tuple(catalog.failures()),
+        undescribed=tuple(catalog.coverage.undescribed()),
+        settings=settings,
+        caption_bytes=size_of(folder / "captions"),
+        text_index_bytes=size_of(folder / "lucene"),
+    )
