@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import struct
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from urllib.parse import unquote
 
 import pytest
 from hypothesis import given
@@ -16,6 +19,7 @@ from lexsearch.evaluation import tasks
 from lexsearch.evaluation.dataset import Dataset
 from lexsearch.evaluation.datasets import open_dataset
 from lexsearch.evaluation.trec import read_qrels, read_run, read_topics, write_run
+from lexsearch.records import Keyword, Query
 
 
 def write(path: Path, text: str) -> Path:
@@ -130,9 +134,83 @@ def test_real_coco_boxes_are_their_qrels(shared_data: Path) -> None:
     assert {row.query_id: row.relevant for row in task.questions} == read_qrels(
         folder / "qrels.txt"
     )
-    assert {(row.query_id, row.text) for row in task.questions} == set(
+    assert {(row.query_id, str(row.query)) for row in task.questions} == set(
         read_topics(folder / "topics.tsv")
     )
+
+
+def test_pictures_of_one_file_name_in_two_folders_stay_two(tmp_path: Path) -> None:
+    files = ["cam1/0001.jpg", "cam2\\0001.jpg", "cam1/0002.jpg"]
+    content = {
+        "images": [{"id": number, "file_name": file} for number, file in enumerate(files)],
+        "categories": [{"id": 1, "name": "zebra"}, {"id": 2, "name": "giraffe"}],
+        "annotations": [
+            {"image_id": 0, "category_id": 1},
+            {"image_id": 1, "category_id": 2},
+            {"image_id": 2, "category_id": 2},
+        ],
+    }
+    text = json.dumps(content).replace("\\", "\\")
+    found = open_dataset([write(tmp_path / "instances_x.json", text)])
+    assert found.images == ("cam1/0001.jpg", "cam2/0001.jpg", "0002")
+    assert found.labels["cam1/0001.jpg"] == ("zebra",)
+    assert found.labels["cam2/0001.jpg"] == ("giraffe",)
+
+
+def test_coco_captions_that_are_null_are_left_out_and_counted(tmp_path: Path) -> None:
+    content = {
+        "images": [{"id": 1, "file_name": "1.jpg"}, {"id": 2, "file_name": "2.jpg"}],
+        "annotations": [
+            {"image_id": 1, "caption": None},
+            {"image_id": 1, "caption": "a dog"},
+            {"image_id": 2, "caption": "  "},
+        ],
+    }
+    found = open_dataset([write(tmp_path / "captions.json", json.dumps(content))])
+    assert (found.captions["1"], found.captions["2"]) == (("a dog",), ())
+    assert "2 captions are empty and left out" in found.notes[0]
+
+
+def test_a_folder_with_the_files_of_one_split_will_do(tmp_path: Path) -> None:
+    for year in ("val2014", "train2014"):
+        content = {"images": [{"id": 1, "file_name": f"{year}.jpg"}], "annotations": []}
+        file = tmp_path / "annotations" / f"instances_{year}.json"
+        write(file, json.dumps(content))
+        if year == "val2014":
+            assert open_dataset([tmp_path]).images == ("val2014",)
+    with pytest.raises(EvaluationError, match=r"several splits \(train2014, val2014\)"):
+        open_dataset([tmp_path])
+
+
+# Flickr30k
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("results_20130124.token", "1.jpg#0\ta dog .\n1.jpg#1\ta cat .\n2.jpg#0\t\n"),
+        (
+            "results.csv",
+            "image_name| comment_number| comment\n1.jpg| 0| a dog .\n1.jpg| 1   a cat .\n"
+            "2.jpg| 0| \n",
+        ),
+        ("captions.txt", 'image,caption\n1.jpg,a dog .\n1.jpg,"a cat ."\n2.jpg,\n'),
+    ],
+)
+def test_flickr30k_as_it_is_distributed(tmp_path: Path, name: str, text: str) -> None:
+    file = write(tmp_path / name, text)
+    for place in (file, tmp_path) if name.startswith("results") else (file,):
+        found = open_dataset([place])
+        assert found.images == ("1", "2")
+        assert found.captions == {"1": ("a dog .", "a cat ."), "2": ()}
+        assert "1 captions are empty" in found.notes[0]
+
+
+def test_other_tables_are_told_by_line(tmp_path: Path) -> None:
+    with pytest.raises(EvaluationError, match="not of a data set that is known"):
+        open_dataset([write(tmp_path / "a.csv", "id;text\n1;dog\n")])
+    with pytest.raises(EvaluationError, match=r"line 2: not NAME\.jpg#0 TAB caption"):
+        open_dataset([write(tmp_path / "a.token", "1.jpg#0\tdog\nnothing\n")])
 
 
 # Karpathy
@@ -222,6 +300,24 @@ def test_voc_leaves_difficult_objects_out_unless_asked(tmp_path: Path) -> None:
     assert hard.labels["000002"] == ("car", "tv monitor")
     assert hard.labels["000003"] == ("car",)
     assert open_dataset([folder], split="trainval").images == ("000005",)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "declared"),
+    [("latin-1", "ISO-8859-1"), ("utf-16", "UTF-16"), ("gb2312", "GB2312"), ("utf-8-sig", "utf-8")],
+)
+def test_voc_is_read_in_the_encoding_that_it_declares(
+    tmp_path: Path, encoding: str, declared: str
+) -> None:
+    folder = voc(tmp_path)
+    name = (folder / "ImageSets" / "Main" / "test.txt").read_text().split()[0]
+    place = {"latin-1": "Gemälde", "gb2312": "北京"}.get(encoding, "Zürich")
+    text = (
+        f'<?xml version="1.0" encoding="{declared}"?><annotation xmlns="urn:x"><object>'
+        f"<name>Dog of {place}</name><difficult>Unspecified</difficult></object></annotation>"
+    )
+    (folder / "Annotations" / f"{name}.xml").write_bytes(text.encode(encoding))
+    assert open_dataset([folder]).labels[name] == (f"Dog of {place}",)
 
 
 def test_voc_is_found_below_its_devkit(tmp_path: Path) -> None:
@@ -354,6 +450,8 @@ def test_topics_of_both_kinds(tmp_path: Path) -> None:
         (read_qrels, "1 0 a x\n", "line 1: not query_id 0 doc_id"),
         (read_qrels, "1 0 a 0\n", "judges nothing as relevant"),
         (read_run, "1 Q0 a 1 high me\n", "line 1: not query_id Q0"),
+        (read_run, "1 Q0 a 1 nan me\n", "line 1: the score nan is no number"),
+        (read_run, "1 Q0 a 1 inf me\n", "line 1: the score inf is no number"),
         (read_run, "", "is an empty run"),
     ],
 )
@@ -383,7 +481,38 @@ def test_a_run_is_read_as_it_was_written(run: dict[str, list[tuple[str, float]]]
     }
     with TemporaryDirectory() as folder:
         text = "".join(write_run(query_id, hits) for query_id, hits in ranked.items())
-        assert read_run(write(Path(folder) / "a.trec", text)) == ranked
+        found = read_run(write(Path(folder) / "a.trec", text))
+    assert found.doubles == 0
+    assert {
+        query_id: [hit.doc_id for hit in hits] for query_id, hits in found.rankings.items()
+    } == {query_id: [hit.doc_id for hit in hits] for query_id, hits in ranked.items()}
+
+
+@given(st.lists(st.floats(-1e6, 1e6, width=32), min_size=2, max_size=40))
+def test_written_scores_fall_strictly_in_32_bits_and_stay_near(scores: list[float]) -> None:
+    ranking = [ScoredDoc(f"d{n}", score) for n, score in enumerate(sorted(scores, reverse=True))]
+    written = [float(line.split()[4]) for line in write_run("q", ranking).splitlines()]
+    as_float32 = [struct.unpack("<f", struct.pack("<f", score))[0] for score in written]
+    assert all(a > b for a, b in pairwise(as_float32))
+    for hit, score in zip(ranking, written, strict=True):
+        assert score == pytest.approx(hit.score, rel=1e-5, abs=1e-30)
+
+
+@pytest.mark.parametrize("space", [" ", "\t", "\u00a0", "\u3000", "\n"])
+def test_white_space_in_ids_keeps_a_run_in_six_fields(tmp_path: Path, space: str) -> None:
+    line = write_run(f"q{space}1%", [ScoredDoc(f"IMG{space}001", 1.0)])
+    assert len(line.split()) == 6
+    file = tmp_path / "a.trec"
+    file.write_text(line, encoding="utf-8")
+    ((query_id, [hit]),) = read_run(file).rankings.items()
+    assert (unquote(query_id), unquote(hit.doc_id)) == (f"q{space}1%", f"IMG{space}001")
+
+
+def test_a_document_that_comes_twice_counts_once_and_is_counted(tmp_path: Path) -> None:
+    text = "q Q0 a 1 3 x\nq Q0 b 2 2 x\nq Q0 a 3 1 x\n"
+    found = read_run(write(tmp_path / "a.trec", text))
+    assert [hit.doc_id for hit in found.rankings["q"]] == ["a", "b"]
+    assert found.doubles == 1
 
 
 def test_qrels_keep_what_is_relevant_and_how_much(tmp_path: Path) -> None:
@@ -412,7 +541,7 @@ def test_keyword_asks_for_each_label() -> None:
 
 def test_multi_keyword_has_three_readings() -> None:
     containing, exact, single = tasks.multi_keyword(TINY)
-    assert [row.text for row in containing.questions] == ["car, dog", "car, dog, sky", "car"]
+    assert [str(row.query) for row in containing.questions] == ["car, dog", "car, dog, sky", "car"]
     assert relevant(containing) == {
         "car+dog": set("abc"),
         "car+dog+sky": {"c"},
@@ -428,7 +557,7 @@ def test_captions_ask_for_their_picture() -> None:
 
 
 def test_feedback_adds_one_label_after_the_other() -> None:
-    texts = [[row.text for row in task.questions] for task in tasks.feedback(TINY)]
+    texts = [[str(row.query) for row in task.questions] for task in tasks.feedback(TINY)]
     assert texts == [
         ["first of a", "of d"],
         ["first of a, car", "of d, car"],
@@ -441,3 +570,23 @@ def test_a_task_that_the_data_does_not_allow_is_told() -> None:
     assert [task.name for task in tasks.choose(bare, [])] == ["caption"]
     with pytest.raises(EvaluationError, match="feedback needs labels"):
         list(tasks.choose(bare, ["feedback"]))
+    with pytest.raises(EvaluationError, match="nothing to measure"):
+        list(tasks.choose(Dataset("empty", ("a",)), []))
+
+
+def test_what_people_wrote_is_words_whatever_signs_it_holds() -> None:
+    text = 'a clock that reads "10:45" -am, text:exit +more'
+    odd = Dataset("odd", ("a",), {"a": ("-x", "date:2019")}, {"a": (text,)})
+    [task] = tasks.caption(odd)
+    assert task.questions[0].query == Query((Keyword(text),))
+    [keyword] = tasks.keyword(odd)
+    assert [row.query for row in keyword.questions] == [
+        Query((Keyword("-x"),)),
+        Query((Keyword("date:2019"),)),
+    ]
+
+
+def test_labels_that_differ_by_a_space_are_two_queries() -> None:
+    near = Dataset("near", ("a", "b"), {"a": ("hot dog",), "b": ("hot_dog",)})
+    [task] = tasks.keyword(near)
+    assert relevant(task) == {"hot dog": {"a"}, "hot_dog": {"b"}}

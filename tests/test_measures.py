@@ -100,18 +100,22 @@ def test_recall_and_precision_of_one_query_equal_ir_measures(pairs: list[Query])
 
 
 @given(queries)
-def test_standard_measures_are_of_the_order_given(pairs: list[Query]) -> None:
-    qrels = {f"q{place}": dict.fromkeys(right, 1) for place, (_, right) in enumerate(pairs)}
-    found = standard.measure(qrels, {f"q{n}": ranking for n, (ranking, _) in enumerate(pairs)})
-    for place, (ranking, right) in enumerate(pairs):
-        precisions = [
-            hits(ranking, right, rank) / rank
-            for rank, doc_id in enumerate(ranking, 1)
-            if doc_id in right
-        ]
-        assert found[f"q{place}"]["AP"] == pytest.approx(sum(precisions) / len(right))
-        first = next((rank for rank, d in enumerate(ranking, 1) if d in right), None)
-        assert found[f"q{place}"]["RR"] == pytest.approx(1 / first if first else 0)
+def test_standard_measures_equal_those_of_ir_measures(pairs: list[Query]) -> None:
+    names = {name: ir_measures.parse_measure(name) for name in standard.TREC_EVAL}
+    for ranking, right in pairs:
+        relevant = {doc_id: 1 + place % 3 for place, doc_id in enumerate(sorted(right))}
+        run = {"q": {doc_id: -float(place) for place, doc_id in enumerate(ranking)}}
+        values = ir_measures.calc_aggregate(list(names.values()), {"q": relevant}, run)
+        found = standard.measure(ranking, relevant)
+        for name, measure in names.items():
+            assert found[name] == pytest.approx(values[measure], abs=1e-9), name
+
+
+def test_a_list_as_people_see_it() -> None:
+    found = standard.measure(["a", "x", "b"], {"a": 1, "b": 1, "c": 1, "d": 1})
+    assert [found[name] for name in standard.LIST] == pytest.approx([2 / 4, 2 / 3, 2 / 4, 4 / 7])
+    nothing = standard.measure([], {"a": 1})
+    assert [nothing[name] for name in standard.LIST] == [0, 0, 0, 0]
 
 
 def test_a_curve_worked_out_by_hand() -> None:

@@ -21,6 +21,7 @@ from lexsearch.cli.terminal import (
     progress_bar,
     quiet_option,
     say,
+    writing_to,
 )
 
 if TYPE_CHECKING:
@@ -69,8 +70,14 @@ def words(name: str | None, path: str, top: int, as_json: bool, plot: Path | Non
         for word, count in shown:
             click.echo(f"{count:8,}  {word}")
     if plot:
-        draw_words(counts, plot)
+        from lexsearch.evaluation.fonts import fonts_for
+
+        fonts = fonts_for(counts)
+        with writing_to(plot):
+            draw_words(counts, plot, fonts)
         say(f"wrote {plot}")
+        if fonts.note:
+            say(f"note: {fonts.note}")
 
 
 def _texts(index: Index, name: str | None) -> Iterator[str]:
@@ -145,7 +152,8 @@ def clipscore(
         else:
             _print_scores(f"{len(scores):,} pictures" if path == "all" else printable(path), row)
     if plot:
-        draw_scores(overall, plot)
+        with writing_to(plot):
+            draw_scores(overall, plot)
         say(f"wrote {plot}")
     if failed:
         sys.exit(SOME_FAILED)

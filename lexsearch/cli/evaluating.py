@@ -20,17 +20,20 @@ from lexsearch.cli.terminal import (
     progress_bar,
     quiet_option,
     say,
+    writing_to,
 )
 
 if TYPE_CHECKING:
     from lexsearch.engines import ScoredDoc
     from lexsearch.evaluation.dataset import Dataset
     from lexsearch.evaluation.runner import Keep, Outcome
-    from lexsearch.evaluation.significance import Comparison
+    from lexsearch.evaluation.significance import Fit
     from lexsearch.evaluation.sources import Source
     from lexsearch.evaluation.tasks import Question, Task
     from lexsearch.index import Index
+    from lexsearch.searching.searcher import Match
 
+_MATCHES = ("any", "best", "all")
 _TASKS = ("keyword", "multi-keyword", "caption", "feedback")
 _file = click.Path(path_type=Path)
 
@@ -65,6 +68,14 @@ class _Plan:
     help="Search these captions (JSON Lines, - for standard input) in place of an index.",
 )
 @mode_option
+@click.option(
+    "--match",
+    type=click.Choice(_MATCHES),
+    default="any",
+    show_default=True,
+    help="Measure rankings of all pictures, the list that an everyday search shows (best), or "
+    "only pictures with all keywords.",
+)
 @click.option("--topics", type=existing, help="Queries: id TAB text, one a line, or TREC's <top>.")
 @click.option("--qrels", type=existing, help="Judgements of the topics, in TREC's format.")
 @click.option(
@@ -72,7 +83,8 @@ class _Plan:
     "data",
     multiple=True,
     type=existing,
-    help="A data set: COCO's or Karpathy's JSON, or the folder of PASCAL VOC or NUS-WIDE.",
+    help="A data set: COCO's or Karpathy's JSON, Flickr30k's results_20130124.token or "
+    "results.csv, or the folder of PASCAL VOC or NUS-WIDE.",
 )
 @click.option(
     "--task",
@@ -113,12 +125,12 @@ class _Plan:
 @click.option(
     "--csv",
     "csv_file",
-    type=click.File("w", lazy=True),
+    type=_file,
     metavar="FILE",
     help="Write every measure of every query.",
 )
 @click.option(
-    "--trec", type=_file, metavar="FOLDER", help="Write <task>.trec: the first 1,000 of each query."
+    "--trec", type=_file, metavar="FOLDER", help="Write <task>.trec: every ranking as measured."
 )
 @click.option("--plots", type=_file, metavar="FOLDER", help="Write precision-recall curves as PNG.")
 @quiet_option
@@ -126,6 +138,7 @@ def evaluate(
     path: str,
     captions: Iterable[str] | None,
     mode: str,
+    match: Match,
     topics: Path | None,
     qrels: Path | None,
     data: tuple[Path, ...],
@@ -137,7 +150,7 @@ def evaluate(
     images: Path | None,
     compare: Path | None,
     as_json: bool,
-    csv_file: IO[str] | None,
+    csv_file: Path | None,
     trec: Path | None,
     plots: Path | None,
     quiet: bool,
@@ -182,11 +195,13 @@ def evaluate(
 
             index, notes = stack.enter_context(_searched(path, captions, progress))
             plan.notes.extend(notes)
-            source = IndexSource(index, plan.wanted, only=plan.dataset is not None, mode=mode)
+            only = plan.dataset is not None
+            source = IndexSource(index, plan.wanted, only=only, mode=mode, match=match)
         keep = stack.enter_context(_runs(trec))
         outcomes = run(source, plan.tasks, progress, keep)
-    comparisons = _compare(outcomes, compare) if compare else {}
-    notes = [*plan.notes, *source.notes]
+    fits = _compare(outcomes, compare, source) if compare else {}
+    comparisons = {title: fit.comparison for title, fit in fits.items()}
+    notes = [*plan.notes, *source.notes, *(note for fit in fits.values() for note in fit.notes)]
     if as_json:
         for outcome in outcomes:
             compared = comparisons.get(outcome.task.title)
@@ -199,14 +214,26 @@ def evaluate(
         if comparisons:
             click.echo("\n".join(("", *report.comparison_lines(comparisons))))
     if csv_file:
-        report.write_csv(csv_file, outcomes)
+        with writing_to(csv_file):
+            csv_file.parent.mkdir(parents=True, exist_ok=True)
+            with csv_file.open("w", encoding="utf-8", newline="") as table:
+                report.write_csv(table, outcomes)
     for note in notes:
         say(f"note: {note}")
     if plots:
-        from lexsearch.evaluation.plots import draw
+        _plot(outcomes, plots)
 
-        for file in draw(outcomes, plots):
+
+def _plot(outcomes: Sequence[Outcome], folder: Path) -> None:
+    from lexsearch.evaluation.fonts import fonts_for
+    from lexsearch.evaluation.plots import draw, texts_of
+
+    fonts = fonts_for(texts_of(outcomes))
+    with writing_to(folder):
+        for file in draw(outcomes, folder, fonts):
             say(f"wrote {file}")
+    if fonts.note:
+        say(f"note: {fonts.note}")
 
 
 def _topics_plan(topics: Path, qrels: Path) -> _Plan:
@@ -251,7 +278,6 @@ def _searched(
 @contextmanager
 def _runs(folder: Path | None) -> Iterator[Keep]:
     """Write each ranking into the run of its task, as it comes."""
-    from lexsearch.evaluation.significance import RUN_DEPTH
     from lexsearch.evaluation.trec import write_run
 
     files: dict[str, IO[str]] = {}
@@ -259,19 +285,22 @@ def _runs(folder: Path | None) -> Iterator[Keep]:
     def keep(task: Task, question: Question, ranking: Sequence[ScoredDoc]) -> None:
         if folder is not None:
             if task.name not in files:
-                folder.mkdir(parents=True, exist_ok=True)
-                files[task.name] = (folder / f"{task.name}.trec").open("w", encoding="utf-8")
-            files[task.name].write(write_run(question.query_id, ranking[:RUN_DEPTH]))
+                file = folder / f"{task.name}.trec"
+                files[task.name] = file.open("w", encoding="utf-8")
+            files[task.name].write(write_run(question.query_id, ranking))
 
-    try:
-        yield keep
-    finally:
-        for file in files.values():
-            file.close()
-            say(f"wrote {file.name}")
+    with writing_to(folder):
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+        try:
+            yield keep
+        finally:
+            for file in files.values():
+                file.close()
+                say(f"wrote {file.name}")
 
 
-def _compare(outcomes: Sequence[Outcome], other: Path) -> dict[str, Comparison]:
+def _compare(outcomes: Sequence[Outcome], other: Path, source: Source) -> dict[str, Fit]:
     """The tasks that the other run has too, by AP of each query, to the runs' common depth."""
     from lexsearch.evaluation.significance import compare_with_run
 
@@ -285,5 +314,6 @@ def _compare(outcomes: Sequence[Outcome], other: Path) -> dict[str, Comparison]:
     if not found:
         raise click.UsageError(f"{other} has no run of {outcomes[0].task.name}")
     return {
-        outcome.task.title: compare_with_run(outcome, files[outcome.task.name]) for outcome in found
+        outcome.task.title: compare_with_run(outcome, files[outcome.task.name], source)
+        for outcome in found
     }

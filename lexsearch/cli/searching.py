@@ -6,8 +6,8 @@ import json
 import os
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 import click
 
@@ -63,7 +63,9 @@ _SHOWN_CROPS = 4
 @click.option("--paths", is_flag=True, help="Print only paths, one a line.")
 @click.option("-0", "--null", is_flag=True, help="Paths end in NUL, for xargs -0.")
 @click.option(
-    "--topics", type=click.File(), help="A file of many queries: id TAB text, one a line."
+    "--topics",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False, allow_dash=True),
+    help="A file of many queries: id TAB text, one a line, or TREC's <top> blocks.",
 )
 @click.option("--trec", is_flag=True, help="Print a TREC run (as with --any, to all depths).")
 @click.option(
@@ -82,7 +84,7 @@ def query(
     as_json: bool,
     paths: bool,
     null: bool,
-    topics: Iterable[str] | None,
+    topics: Path | None,
     trec: bool,
     sheet: str | None,
     thumbnails: bool | None,
@@ -104,7 +106,11 @@ def query(
         expect_one_search()
     with Index(path, create=False) as index:
         if topics or trec:
-            _print_run(index, topics or [f"1\t{asked}"], k, mode, match or "any")
+            from lexsearch.cli.runs import print_run, topics_of
+            from lexsearch.evaluation.trec import Topic, Topics
+
+            many = topics_of(topics) if topics else Topics([Topic("1", asked)], [])
+            print_run(index, many, k, mode, match or "any")
             return
         if interactive and (as_json or paths or null or sheet or match or mode == "paper"):
             raise click.UsageError("-i goes with -k, --explain and --thumbnails alone")
@@ -198,25 +204,6 @@ def _save(picture: Image.Image, file: str) -> None:
     except (OSError, ValueError) as error:  # ValueError: no format has this ending
         raise StorageError(f"{file} could not be written: {error}") from error
     say(f"wrote {file}")
-
-
-def _print_run(index: Index, topics: Iterable[str], k: int, mode: str, match: Match) -> None:
-    for number, line in enumerate(topics, 1):
-        query_id, tab, text = line.rstrip("\n").partition("\t")
-        if not tab or not text.strip():
-            if line.strip():
-                say(f"line {number} of the topics is not: id TAB text")
-            continue
-        hits = index.rank(text, k, mode=mode, match=match)
-        places = index.relative_paths([hit.doc_id for hit in hits])
-        names = [
-            (quote(os.fsencode(name)), hit.score)
-            for hit in hits
-            for name in places[hit.doc_id] or (hit.doc_id,)
-        ]
-        best = dict(reversed(names))  # a name that two folders share stands for the better one
-        for rank, (name, score) in enumerate(sorted(best.items(), key=lambda n: -n[1])[:k], 1):
-            click.echo(f"{query_id} Q0 {name} {rank} {score:.6f} lexsearch")
 
 
 def _hit_object(hit: Hit) -> dict[str, object]:

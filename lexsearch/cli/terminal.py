@@ -14,6 +14,8 @@ from urllib.parse import quote
 
 import click
 
+from lexsearch.errors import StorageError
+
 if TYPE_CHECKING:
     from lexsearch.records import Progress, Results
 
@@ -96,6 +98,17 @@ def _progress_lines() -> Callable[[Progress], None]:
         say(f"{progress.stage}: {progress.done:,}{total}, {rate:.1f} a second{left}")
 
     return show
+
+
+@contextmanager
+def writing_to(place: Path | None) -> Iterator[None]:
+    """Errors of writing as one sentence."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(
+            f"{error.filename or place} could not be written: {error.strerror}"
+        ) from error
 
 
 def list_failures(lines: list[str]) -> None:

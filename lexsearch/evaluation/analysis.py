@@ -11,6 +11,7 @@ from PIL import Image
 
 from lexsearch.errors import EvaluationError, ImageError
 from lexsearch.evaluation.baselines import DualEncoder
+from lexsearch.evaluation.fonts import Fonts, drawing_in
 from lexsearch.evaluation.plots import new_figure
 from lexsearch.evaluation.sources import ProgressCallback
 from lexsearch.extras import require
@@ -133,13 +134,20 @@ def count_words(texts: Iterable[str]) -> dict[str, int]:
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
-def draw_words(counts: Mapping[str, int], file: Path) -> None:
+def draw_words(counts: Mapping[str, int], file: Path, fonts: Fonts) -> None:
     """Fig. 10: a word cloud, and a histogram of the 15 most used words, as PNG."""
+    with drawing_in(fonts):
+        _draw_words(counts, file, fonts.files[0] if fonts.files else None)
+
+
+def _draw_words(counts: Mapping[str, int], file: Path, font: str | None) -> None:
     from wordcloud import WordCloud
 
     figure = new_figure(12.0)
     left, right = figure.subplots(1, 2)
-    cloud = WordCloud(width=900, height=700, background_color="white", random_state=0)
+    cloud = WordCloud(
+        font_path=font, width=900, height=700, background_color="white", random_state=0
+    )
     left.imshow(cloud.generate_from_frequencies(dict(counts)).to_image())
     left.axis("off")
     top = list(counts.items())[:TOP_WORDS]

@@ -15,11 +15,11 @@ from PIL import Image
 
 from lexsearch.engines import ScoredDoc
 from lexsearch.errors import EvaluationError, ImageError
-from lexsearch.evaluation.dataset import Dataset, stem
+from lexsearch.evaluation.dataset import Dataset, names_of
 from lexsearch.evaluation.sources import ProgressCallback, Source
 from lexsearch.extras import require
 from lexsearch.images.files import ImageFile, find, open_picture
-from lexsearch.records import Progress
+from lexsearch.records import Progress, Query
 
 _BATCH = 32
 _MOST_TOKENS = 512  # of models whose configuration sets no limit
@@ -161,17 +161,19 @@ class DenseSource(Source):
                 f"never found (the first: {first}: {reason})",
             )
 
-    def prepare(self, texts: Sequence[str], progress: ProgressCallback) -> None:
+    def prepare(self, queries: Sequence[str | Query], progress: ProgressCallback) -> None:
         """Encode all texts in batches."""
+        texts = list(dict.fromkeys(map(_words, queries)))
         for start in range(0, len(texts), 1024):
             progress(Progress("encoding texts", start, len(texts), "query"))
             part = texts[start : start + 1024]
             self._texts.update(zip(part, self._encoder.encode_texts(part), strict=True))
 
-    def rank(self, text: str, depth: int | None) -> list[ScoredDoc]:
+    def rank(self, query: str | Query, depth: int | None) -> list[ScoredDoc]:
         """The best `depth` pictures, or all, by cosine similarity."""
         import numpy as np
 
+        text = _words(query)
         if text not in self._texts:
             self.prepare([text], lambda progress: None)
         scores = self._vectors @ self._texts[text]
@@ -179,11 +181,16 @@ class DenseSource(Source):
         return [ScoredDoc(self._names[place], float(scores[place])) for place in best]
 
 
+def _words(query: str | Query) -> str:
+    return query if isinstance(query, str) else query.text
+
+
 def find_files(folder: Path, names: Sequence[str]) -> Mapping[str, str]:
     """The picture files, in a folder and below it, of those names that have one, in order."""
     wanted = set(names)
     found: dict[str, str] = {}
     for file in find(os.fspath(folder)):
-        if isinstance(file, ImageFile) and (name := stem(file.path)) in wanted:
-            found.setdefault(name, file.path)
+        if isinstance(file, ImageFile):
+            for name in wanted.intersection(names_of(file.path)):
+                found.setdefault(name, file.path)
     return {name: found[name] for name in names if name in found}

@@ -1,9 +1,13 @@
 """Data sets read in their own formats: which pictures there are, their labels and captions.
 
-MS-COCO          instances_*.json and captions_*.json, or the folder `annotations` of both
-PASCAL VOC 2007  the folder VOC2007 (ImageSets, Annotations)
-NUS-WIDE         the folder with ImageList and Groundtruth
-Flickr30k, COCO  Karpathy's dataset_*.json
+    MS-COCO          instances_*.json and captions_*.json, or the folder `annotations` of both
+    PASCAL VOC 2007  the folder VOC2007 (ImageSets, Annotations)
+    NUS-WIDE         the folder with ImageList and Groundtruth
+    Flickr30k        results_20130124.token or results.csv, as it is distributed
+    Flickr30k, COCO  Karpathy's dataset_*.json
+
+Pictures are named by their file names without folder and extension ("000000000139"), which is
+how documents are matched to them; by their paths where two have the same file name.
 """
 
 from __future__ import annotations
@@ -11,19 +15,21 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from lexsearch.errors import EvaluationError
-from lexsearch.evaluation.dataset import Dataset, read_text, stem
+from lexsearch.evaluation.dataset import Dataset, join, read_text
+from lexsearch.evaluation.flickr import is_flickr, read_flickr
 from lexsearch.evaluation.nuswide import read_nus_wide
 from lexsearch.evaluation.voc import read_voc
 
 _FORMATS = (
-    "expected COCO's instances_*.json or captions_*.json, Karpathy's dataset_*.json, the folder "
-    "VOC2007 of PASCAL VOC, or the folder of NUS-WIDE with ImageList and Groundtruth"
+    "expected COCO's instances_*.json or captions_*.json, Karpathy's dataset_*.json, Flickr30k's "
+    "results_20130124.token or results.csv, the folder VOC2007 of PASCAL VOC, or the folder of "
+    "NUS-WIDE with ImageList and Groundtruth"
 )
+_COCO_SPLIT = "val2017"
 
 
 def open_dataset(
@@ -54,50 +60,41 @@ def open_dataset(
                 parts.append(read_nus_wide(path, image_list))
             elif files := _coco_files(path):
                 parts += [read_json(file, split) for file in files]
+            elif files := _flickr_files(path):
+                parts += [read_flickr(file) for file in files[:1]]
             else:
                 raise EvaluationError(f"{path} is not the folder of a known data set: {_FORMATS}")
+        elif is_flickr(path):
+            parts.append(read_flickr(path))
         else:
             parts.append(read_json(path, split))
-    joined = _join(parts)
+    joined = join(parts)
     if not joined.images:
         raise EvaluationError(f"{', '.join(map(str, paths))}: there are no pictures in it")
     return joined
 
 
 def _coco_files(folder: Path) -> list[Path]:
-    """COCO's val2017 files in its folder `annotations`, or in the folder above."""
+    """COCO's files of one split in its folder `annotations`, or in the folder above: those of
+    val2017, or of the only split that is there.
+    """
     for place in (folder, folder / "annotations"):
-        names = ("instances_val2017.json", "captions_val2017.json")
-        if files := [place / name for name in names if (place / name).exists()]:
-            return files
+        files = sorted([*place.glob("instances_*.json"), *place.glob("captions_*.json")])
+        by_split: dict[str, list[Path]] = {}
+        for file in files:
+            by_split.setdefault(file.stem.partition("_")[2], []).append(file)
+        if len(by_split) > 1 and _COCO_SPLIT not in by_split:
+            raise EvaluationError(
+                f"{place} has files of several splits ({', '.join(by_split)}); name those of one, "
+                f"for example --data {files[0]}"
+            )
+        if by_split:
+            return by_split.get(_COCO_SPLIT) or files
     return []
 
 
-def _join(parts: Sequence[Dataset]) -> Dataset:
-    """Labels of one file and captions of another, about the same pictures.
-
-    Where there are labels, pictures without any are left out, as in the paper.
-    """
-    if len({part.name for part in parts}) > 1:
-        names = " and ".join(sorted({part.name for part in parts}))
-        raise EvaluationError(f"these are files of different data sets: {names}")
-    labels = {name: row for part in parts for name, row in part.labels.items()}
-    captions = {name: row for part in parts for name, row in part.captions.items()}
-    images = tuple(dict.fromkeys(name for part in parts for name in part.images))
-    notes = [note for part in parts for note in part.notes]
-    if labels and (bare := [name for name in images if name not in labels]):
-        images = tuple(name for name in images if name in labels)
-        notes.append(f"{len(bare)} pictures without labels are left out (the first: {bare[0]})")
-    known = set(images)
-    files = {name: file for part in parts for name, file in part.files.items() if name in known}
-    return replace(
-        parts[0],
-        images=images,
-        labels={name: labels[name] for name in images if name in labels},
-        captions={name: captions[name] for name in images if name in captions},
-        files=files,
-        notes=tuple(notes),
-    )
+def _flickr_files(folder: Path) -> list[Path]:
+    return sorted([*folder.glob("*.token"), *folder.glob("results*.csv")])
 
 
 def read_json(path: Path, split: str = "test") -> Dataset:
@@ -127,40 +124,46 @@ def _read_coco(path: Path, content: Mapping[str, Any]) -> Dataset:
     """COCO's format. A crowd (iscrowd 1) is a label like any other: the people are there, only
     not outlined one by one. Captions and instances may be in one file.
     """
-    files = {image["id"]: str(image["file_name"]) for image in content["images"]}
+    files = {image["id"]: _slashes(image["file_name"]) for image in content["images"]}
     names = {row["id"]: str(row["name"]) for row in content.get("categories", ())}
     order = {category: place for place, category in enumerate(names)}
     categories: dict[str, set[Any]] = {}
     captions: dict[str, list[str]] = {}
     strangers: Counter[Any] = Counter()
+    empty: list[str] = []
     for row in content["annotations"]:
         if row["image_id"] not in files:
             strangers[row["image_id"]] += 1
             continue
-        name = stem(files[row["image_id"]])
+        file = files[row["image_id"]]
         if "caption" in row:
-            captions.setdefault(name, []).append(" ".join(str(row["caption"]).split()))
+            text = " ".join(str(row["caption"] or "").split())
+            captions.setdefault(file, []).extend([text] if text else [])
+            empty += [] if text else [file]
         elif row["category_id"] not in names:
             raise EvaluationError(f"{path}: there is no category {row['category_id']}")
         else:
-            categories.setdefault(name, set()).add(row["category_id"])
-    notes: tuple[str, ...] = ()
+            categories.setdefault(file, set()).add(row["category_id"])
+    notes = []
     if strangers:
         first = next(iter(strangers))
-        notes = (
+        notes.append(
             f"{path}: {strangers.total()} annotations are of pictures that it does not list "
-            f"(the first: {first}); they are left out",
+            f"(the first: {first!r}); they are left out"
+        )
+    if empty:
+        notes.append(
+            f"{path}: {len(empty)} captions are empty and left out (the first: of {empty[0]})"
         )
     return Dataset(
         "coco",
-        tuple(stem(file) for file in files.values()),
+        tuple(files.values()),
         {
-            name: tuple(names[category] for category in sorted(ids, key=order.__getitem__))
-            for name, ids in categories.items()
+            file: tuple(names[category] for category in sorted(ids, key=order.__getitem__))
+            for file, ids in categories.items()
         },
-        {name: tuple(filter(None, texts)) for name, texts in captions.items()},
-        {stem(file): file for file in files.values()},
-        notes,
+        {file: tuple(texts) for file, texts in captions.items()},
+        notes=tuple(notes),
     )
 
 
@@ -171,17 +174,15 @@ def _read_karpathy(path: Path, content: Mapping[str, Any], split: str) -> Datase
     if missing := wanted - there.keys():
         splits = ", ".join(f"{name} ({count})" for name, count in there.items())
         raise EvaluationError(f"{path} has no split {', '.join(missing)}; it has: {splits}")
-    files = {
-        stem(image["filename"]): "/".join(filter(None, (image.get("filepath"), image["filename"])))
-        for image in images
-    }
     captions = {
-        stem(image["filename"]): tuple(
-            " ".join(sentence["raw"].split())
-            for sentence in image["sentences"]
-            if sentence["raw"].strip()
+        _slashes("/".join(filter(None, (image.get("filepath"), image["filename"])))): tuple(
+            text for row in image["sentences"] if (text := " ".join(str(row["raw"] or "").split()))
         )
         for image in images
     }
     name = str(content.get("dataset", "karpathy"))
-    return Dataset(name, tuple(files), captions=captions, files=files)
+    return Dataset(name, tuple(captions), captions=captions)
+
+
+def _slashes(file: object) -> str:
+    return str(file).replace("\\", "/")

@@ -40,15 +40,15 @@ def read_nus_wide(folder: Path, image_list: Path | None = None) -> Dataset:
         chosen = _chosen(image_list, set(stems))
     places = {name: place for place, name in enumerate(stems)}
     sets = {concept: set(having[concept]) for concept in sorted(commonest)}
+    lies_at = {name: names[places[name]].replace("\\", "/") for name in chosen}
     labels = {
-        name: tuple(concept for concept, having in sets.items() if places[name] in having)
+        lies_at[name]: tuple(concept for concept, having in sets.items() if places[name] in having)
         for name in chosen
     }
     return Dataset(
         "nus-wide",
-        tuple(chosen),
-        {name: found for name, found in labels.items() if found},
-        files={name: names[places[name]].replace("\\", "/") for name in chosen},
+        tuple(lies_at.values()),
+        {file: found for file, found in labels.items() if found},
     )
 
 

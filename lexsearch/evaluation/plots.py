@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lexsearch.errors import EvaluationError
+from lexsearch.evaluation.fonts import Fonts, drawing_in
 from lexsearch.evaluation.measures import Point
 from lexsearch.evaluation.report import finds_one
 from lexsearch.evaluation.runner import Outcome
@@ -25,7 +26,14 @@ def new_figure(width: float = 6.4, height: float = 4.8) -> Any:
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def draw(outcomes: Sequence[Outcome], folder: Path) -> Iterator[Path]:
+def texts_of(outcomes: Sequence[Outcome]) -> Iterator[str]:
+    """What stands in the plots of these outcomes, to find fonts for it."""
+    for outcome in outcomes:
+        yield outcome.task.title
+        yield from outcome.standard
+
+
+def draw(outcomes: Sequence[Outcome], folder: Path, fonts: Fonts) -> list[Path]:
     """Write the plots as PNG files, and name each.
 
     <task>.png has the curve over all queries and that of the perfect ranking, <task>-queries.png
@@ -33,6 +41,11 @@ def draw(outcomes: Sequence[Outcome], folder: Path) -> Iterator[Path]:
     after.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    with drawing_in(fonts):
+        return list(_draw_each(outcomes, folder))
+
+
+def _draw_each(outcomes: Sequence[Outcome], folder: Path) -> Iterator[Path]:
     feedback = [outcome for outcome in outcomes if outcome.task.name.startswith(_FEEDBACK)]
     for outcome in outcomes:
         if outcome in feedback:

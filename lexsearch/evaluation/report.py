@@ -10,8 +10,12 @@ from lexsearch.evaluation.runner import Outcome
 from lexsearch.evaluation.significance import Comparison
 
 _AREAS = ("PR-AUC", "PR-AUC perfect", "PR-AUC retrieved", "mAP")
+_LISTS = ("P10", "nDCG@10", "list precision", "list recall", "list F1")
 _RECALLS = ("R@1", "R@5", "R@10", "RR")
 _HEADINGS = {
+    "list precision": "precision",
+    "list recall": "recall",
+    "list F1": "F1",
     "PR-AUC": "PR-AUC",
     "PR-AUC perfect": "perfect",
     "PR-AUC retrieved": "retrieved",
@@ -27,11 +31,15 @@ def finds_one(outcome: Outcome) -> bool:
 
 
 def tables(outcomes: Sequence[Outcome]) -> Iterator[str]:
-    """The lines of up to two tables: tasks with many relevant pictures, and with one each."""
+    """The lines of up to three tables: tasks with many relevant pictures by their whole ranking,
+    and by the first page and the list as people see it; tasks with one relevant picture each.
+    """
     many = [outcome for outcome in outcomes if not finds_one(outcome)]
     one = [outcome for outcome in outcomes if finds_one(outcome)]
     if many:
         yield from _table(many, _AREAS)
+        yield ""
+        yield from _table(many, _LISTS)
     if many and one:
         yield ""
     if one:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from lexsearch.engines import ScoredDoc
@@ -10,9 +10,8 @@ from lexsearch.evaluation import measures, standard
 from lexsearch.evaluation.measures import Judged, Point, judge
 from lexsearch.evaluation.sources import ProgressCallback, Source
 from lexsearch.evaluation.tasks import Question, Task
-from lexsearch.records import Progress
+from lexsearch.records import Progress, Query
 
-_CHUNK = 200  # questions whose rankings are in memory at once
 Keep = Callable[[Task, Question, Sequence[ScoredDoc]], None]
 
 
@@ -72,47 +71,30 @@ def evaluate(
     progress: ProgressCallback = lambda progress: None,
     keep: Keep = lambda task, question, ranking: None,
 ) -> list[Outcome]:
-    """The outcomes of the tasks. A text that several questions share is ranked once.
+    """The outcomes of the tasks. A query that several questions share is ranked once.
 
     keep: gets every ranking, to write it down.
     """
     count = len(source.names)
     outcomes = [Outcome(task, min(count, task.depth or count)) for task in tasks]
-    asked: dict[tuple[str, int | None], list[tuple[int, int]]] = {}
+    asked: dict[tuple[str | Query, int | None], list[tuple[int, int]]] = {}
     for number, task in enumerate(tasks):
         for place, question in enumerate(task.questions):
-            asked.setdefault((question.text, task.depth), []).append((number, place))
+            asked.setdefault((question.query, task.depth), []).append((number, place))
     judged: dict[tuple[int, int], Judged] = {}
-    waiting: list[tuple[int, Question, list[str]]] = []
-    source.prepare(list(dict.fromkeys(text for text, _ in asked)), progress)
-    for done, ((text, depth), uses) in enumerate(asked.items()):
+    source.prepare(list(dict.fromkeys(query for query, _ in asked)), progress)
+    for done, ((query, depth), uses) in enumerate(asked.items()):
         if done % 10 == 0:
             progress(Progress("ranking", done, len(asked), "query"))
-        ranking = source.rank(text, depth)
+        ranking = source.rank(query, depth)
         names = [hit.doc_id for hit in ranking]
         for number, place in uses:
             question = tasks[number].questions[place]
             judged[number, place] = judge(names, question.relevant, len(question.relevant))
-            waiting.append((number, question, names))
+            values = standard.measure(names, question.relevant)
+            outcomes[number].standard[question.query_id] = values
             keep(tasks[number], question, ranking)
-        if len(waiting) >= _CHUNK:
-            _measure(outcomes, waiting)
-            waiting = []
-    _measure(outcomes, waiting)
     progress(Progress("ranking", len(asked), len(asked), "query"))
     for number, outcome in enumerate(outcomes):
         outcome.judged = [judged[number, place] for place in range(len(outcome.task.questions))]
     return outcomes
-
-
-def _measure(
-    outcomes: Sequence[Outcome], waiting: Iterable[tuple[int, Question, list[str]]]
-) -> None:
-    """Hand rankings to ir-measures; query ids may be the same in several tasks."""
-    by_key = {f"{number} {row.query_id}": (number, row, names) for number, row, names in waiting}
-    values = standard.measure(
-        {key: row.relevant for key, (_, row, _) in by_key.items()},
-        {key: names for key, (_, _, names) in by_key.items()},
-    )
-    for key, (number, row, _) in by_key.items():
-        outcomes[number].standard[row.query_id] = values[key]

@@ -7,19 +7,25 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from lexsearch.engines import ScoredDoc
 from lexsearch.errors import EvaluationError, QueryError
-from lexsearch.evaluation.dataset import stem
+from lexsearch.evaluation.dataset import names_of, stem
 from lexsearch.index import Index
-from lexsearch.records import Progress
+from lexsearch.records import Progress, Query
+from lexsearch.searching.searcher import Match
 
 ProgressCallback = Callable[[Progress], None]
+_RANKINGS: Mapping[Match, str] = {
+    "any": "what keywords mean",
+    "best": "what keywords mean, as an everyday search lists them",
+    "all": "what keywords mean, only those that have all",
+}
 
 
 class Source(ABC):
@@ -33,41 +39,64 @@ class Source(ABC):
     ranking: str
     notes: Sequence[str] = ()
 
-    def prepare(self, texts: Sequence[str], progress: ProgressCallback) -> None:  # noqa: B027
-        """Get told all texts that `rank` will be asked; for sources that do better in bulk."""
+    def prepare(  # noqa: B027
+        self, queries: Sequence[str | Query], progress: ProgressCallback
+    ) -> None:
+        """Get told all queries that `rank` will be asked; for sources that do better in bulk."""
 
     @abstractmethod
-    def rank(self, text: str, depth: int | None) -> list[ScoredDoc]:
+    def rank(self, query: str | Query, depth: int | None) -> list[ScoredDoc]:
         """The best `depth` documents, or all that match, best first."""
+
+    def name_of(self, called: str) -> str | None:
+        """The name among `names` of a document that a run calls so, percent-encoded or not, with
+        or without folder and extension; None when there is no such document.
+        """
+        for name in (called, unquote(called), stem(unquote(called))):
+            if name in self.names:
+                return name
+        return None
 
 
 class IndexSource(Source):
     """An index, its documents called by the names wanted.
 
     A document is the one wanted whose name is its doc_id, the path of its picture below the
-    folder that was indexed (percent-encoded, as in runs, or not), or its file name with or
-    without extension. The others keep their own name or, with `only`, are left out.
+    folder that was indexed or a part of that from some folder on (percent-encoded, as in runs, or
+    not), or its file name with or without extension. Captions that were imported are called by
+    their path, and by a doc_id that looks like one, in the same way. The others keep their own
+    name or, with `only`, are left out.
 
     Raises EvaluationError when none of the wanted is in the index.
     """
 
     def __init__(
-        self, index: Index, wanted: Iterable[str], *, only: bool, mode: str = "paper"
+        self,
+        index: Index,
+        wanted: Iterable[str],
+        *,
+        only: bool,
+        mode: str = "paper",
+        match: Match = "any",
     ) -> None:
         self._index = index
         self._mode = mode
+        self._match = match
         settings = index.settings.ranking
         self.ranking = (
             f"BM25 as in the paper, k1 {settings.k1}, b {settings.b}"
             if mode == "paper"
-            else "what keywords mean"
+            else _RANKINGS[match]
         )
         wanted = list(dict.fromkeys(wanted))
         known = frozenset(wanted)
         self._names: dict[str, tuple[str, ...]] = {}
+        self._called: dict[str, str] = {}
         for doc_id, own, others in _all_names(index):
             found = tuple(dict.fromkeys(name for name in others if name in known))
-            self._names[doc_id] = found or (() if only else (own,))
+            names = self._names[doc_id] = found or (() if only else (own,))
+            for name in others if names else ():
+                self._called.setdefault(name, names[0])
         self.names = frozenset(name for names in self._names.values() for name in names)
         self._one_to_one = len(self.names) == len(self._names)
         self._own_names = all(names == (doc_id,) for doc_id, names in self._names.items())
@@ -83,11 +112,19 @@ class IndexSource(Source):
                 f"never found (the first: {missing[0]})",
             )
 
-    def rank(self, text: str, depth: int | None) -> list[ScoredDoc]:
+    def name_of(self, called: str) -> str | None:
+        """As judgements are matched: by every name that a document has here."""
+        name = super().name_of(called)
+        return name or self._called.get(called) or self._called.get(unquote(called))
+
+    def rank(self, query: str | Query, depth: int | None) -> list[ScoredDoc]:
         whole = depth is None or not self._one_to_one
         try:
             hits = self._index.rank(
-                text, len(self._names) if whole else depth or 0, mode=self._mode
+                query,
+                len(self._names) if whole else depth or 0,
+                mode=self._mode,
+                match=self._match,
             )
         except QueryError:
             return []  # a text of nothing but commas
@@ -103,14 +140,19 @@ class IndexSource(Source):
 
 
 def _all_names(index: Index) -> Iterator[tuple[str, str, list[str]]]:
-    """Of every document: its doc_id, its name in runs, and all that it may be called."""
+    """Of every document: its doc_id, its name in runs, and all that it may be called, the most
+    exact first.
+    """
     documents = index.documents()
     for start in range(0, len(documents), 500):
         part = documents[start : start + 500]
+        imported = index.places(part)
         for doc_id, paths in index.relative_paths(part).items():
             encoded = [quote(os.fsencode(path)) for path in paths]
-            files = [os.path.basename(path) for path in paths]
-            names = [doc_id, *paths, *encoded, *files, *map(stem, files)]
+            places = paths or (doc_id, *imported.get(doc_id, ()))
+            names = [doc_id, *paths, *encoded]
+            for place in places:
+                names += names_of(place)
             yield doc_id, (encoded or [quote(doc_id, safe="/")])[0], names
 
 

@@ -5,23 +5,28 @@ A task is a list of queries. Several tasks may ask the same text; it is then ran
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from lexsearch.errors import EvaluationError
 from lexsearch.evaluation.dataset import Dataset
-from lexsearch.evaluation.trec import Qrels, Topic
+from lexsearch.evaluation.trec import Qrels, Topic, in_run
+from lexsearch.records import Keyword, Query
 
 CAPTION_DEPTH = 100
 """How deep a ranking is looked at where one picture is right and only the first places count."""
 
 
 class Question(NamedTuple):
-    """A query and the documents that are relevant to it, each with how much (above 0)."""
+    """A query and the documents that are relevant to it, each with how much (above 0).
+
+    query: as typed, or as keywords where it comes from data: what people wrote in a caption or
+        as a label is words, whatever signs it holds.
+    """
 
     query_id: str
-    text: str
+    query: str | Query
     relevant: Mapping[str, int]
 
 
@@ -44,7 +49,12 @@ def topics_task(topics: Sequence[Topic], qrels: Qrels) -> tuple[Task, list[str]]
     Raises EvaluationError when no topic is judged.
     """
     asked = [
-        Question(topic.query_id, topic.text, qrels.get(topic.query_id, {})) for topic in topics
+        Question(
+            topic.query_id,
+            topic.text,
+            qrels.get(topic.query_id) or qrels.get(in_run(topic.query_id), {}),
+        )
+        for topic in topics
     ]
     judged = tuple(question for question in asked if question.relevant)
     if not judged:
@@ -57,16 +67,19 @@ def topics_task(topics: Sequence[Topic], qrels: Qrels) -> tuple[Task, list[str]]
         notes.append(
             f"{len(idle)} topics without a relevant document are left out (the first: {idle[0]})"
         )
-    if unasked := qrels.keys() - {topic.query_id for topic in topics}:
+    known = {name for topic in topics for name in (topic.query_id, in_run(topic.query_id))}
+    if unasked := qrels.keys() - known:
         notes.append(f"{len(unasked)} judged queries have no topic (one is {min(unasked)})")
     return Task("topics", "Topics", judged), notes
 
 
 def keyword(dataset: Dataset) -> list[Task]:
     """Each label is a query; relevant are the pictures that have it."""
+    having = _having(dataset)
+    ids = _query_ids(having)
     questions = tuple(
-        Question(label.replace(" ", "_"), label, dict.fromkeys(names, 1))
-        for label, names in sorted(_having(dataset).items())
+        Question(ids[label], _of_labels([label]), dict.fromkeys(names, 1))
+        for label, names in sorted(having.items())
     )
     return [Task("keyword", "Keyword", questions)]
 
@@ -80,17 +93,18 @@ def multi_keyword(dataset: Dataset) -> list[Task]:
     - each picture's labels are a query, and relevant is that picture alone.
     """
     having = {label: set(names) for label, names in _having(dataset).items()}
+    ids = _query_ids(having)
     sets: dict[tuple[str, ...], list[str]] = {}
     for name, labels in dataset.labels.items():
         sets.setdefault(labels, []).append(name)
     containing, exact, single = [], [], []
     for labels, names in sets.items():
-        text = ", ".join(labels)
-        query_id = "+".join(label.replace(" ", "_") for label in labels)
+        query = _of_labels(labels)
+        query_id = "+".join(ids[label] for label in labels)
         everywhere = set.intersection(*(having[label] for label in labels))
-        containing.append(Question(query_id, text, dict.fromkeys(everywhere, 1)))
-        exact.append(Question(query_id, text, dict.fromkeys(names, 1)))
-        single += [Question(name, text, {name: 1}) for name in names]
+        containing.append(Question(query_id, query, dict.fromkeys(everywhere, 1)))
+        exact.append(Question(query_id, query, dict.fromkeys(names, 1)))
+        single += [Question(name, query, {name: 1}) for name in names]
     return [
         Task("multi-keyword", "Multi-keyword", tuple(containing)),
         Task("multi-keyword-exact", "Multi-keyword, exactly these labels", tuple(exact)),
@@ -98,15 +112,24 @@ def multi_keyword(dataset: Dataset) -> list[Task]:
     ]
 
 
-def one_sentence(caption: str) -> str:
-    """A caption without what separates keywords."""
-    return caption.replace(",", " ").replace('"', " ")
+def _query_ids(labels: Iterable[str]) -> dict[str, str]:
+    """An id for each label: with _ for spaces where that keeps them apart."""
+    ids = {label: label.replace(" ", "_") for label in labels}
+    return ids if len(set(ids.values())) == len(ids) else {label: label for label in ids}
+
+
+def _of_labels(labels: Iterable[str]) -> Query:
+    return Query(tuple(Keyword(" ".join(label.split())) for label in labels))
+
+
+def _sentence(text: str) -> Keyword:
+    return Keyword(" ".join(text.split()))
 
 
 def caption(dataset: Dataset) -> list[Task]:
     """Every caption is a query, and relevant is the picture it was written of."""
     questions = tuple(
-        Question(f"{name}/{number}", one_sentence(text), {name: 1})
+        Question(f"{name}/{number}", Query((_sentence(text),)), {name: 1})
         for name, texts in dataset.captions.items()
         for number, text in enumerate(texts)
     )
@@ -119,15 +142,19 @@ def feedback(dataset: Dataset) -> list[Task]:
     A task for each number of keywords: "feedback-0" is the first caption of each picture alone.
     A picture with fewer labels keeps all it has, so that every task asks for the same pictures.
     """
-    pictures = [name for name in dataset.captions if dataset.labels.get(name)]
+    captioned = [name for name, texts in dataset.captions.items() if texts]
+    pictures = [name for name in captioned if dataset.labels.get(name)]
     most = max((len(dataset.labels[name]) for name in pictures), default=0)
     tasks = []
     for number in range(most + 1):
         questions = tuple(
             Question(
                 name,
-                ", ".join(
-                    (one_sentence(dataset.captions[name][0]), *dataset.labels[name][:number])
+                Query(
+                    (
+                        _sentence(dataset.captions[name][0]),
+                        *_of_labels(dataset.labels[name][:number]).keywords,
+                    )
                 ),
                 {name: 1},
             )
@@ -155,8 +182,15 @@ _NEEDS = {
 def choose(dataset: Dataset, names: Sequence[str]) -> Iterator[Task]:
     """The tasks of these names; without names, all that the data set allows.
 
-    Raises EvaluationError when the data set lacks what a named one needs.
+    Raises EvaluationError when the data set lacks what a named one needs, or has neither labels
+    nor captions.
     """
+    if not dataset.labels and not any(dataset.captions.values()):
+        notes = "".join(f"; {note}" for note in dataset.notes)
+        raise EvaluationError(
+            f"{dataset.name} as given has {len(dataset.images)} pictures, but neither labels nor "
+            f"captions of them: there is nothing to measure{notes}"
+        )
     for name in names or TASKS:
         missing = [need for need in _NEEDS[name] if not getattr(dataset, need)]
         if missing and names:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-import xml.etree.ElementTree as ElementTree
+import re
 from pathlib import Path
+from typing import Any
+from xml.etree.ElementTree import ParseError
+
+from defusedxml.ElementTree import fromstring
 
 from lexsearch.errors import EvaluationError
-from lexsearch.evaluation.dataset import Dataset, read_text
+from lexsearch.evaluation.dataset import Dataset, read_bytes, read_text
 
 _CLASSES = [
     *("aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow"),
     *("diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa"),
     *("train", "tvmonitor"),
 ]
+_ENCODING = re.compile(rb"""encoding\s*=\s*["']([\w.-]+)""")
 _WORDS = {"diningtable": "dining table", "pottedplant": "potted plant", "tvmonitor": "tv monitor"}
 
 
@@ -41,11 +46,11 @@ def read_voc(folder: Path, split: str = "test", *, difficult: bool = False) -> D
             "annotations come in an archive of their own"
         )
     labels = {name: _classes(_annotation(folder, name), difficult) for name in images}
+    files = {name: f"{name}.jpg" for name in images}
     return Dataset(
         "voc2007",
-        tuple(images),
-        {name: found for name, found in labels.items() if found},
-        files={name: f"{name}.jpg" for name in images},
+        tuple(files.values()),
+        {files[name]: found for name, found in labels.items() if found},
     )
 
 
@@ -54,15 +59,27 @@ def _annotation(folder: Path, name: str) -> Path:
 
 
 def _classes(file: Path, difficult: bool) -> tuple[str, ...]:
+    """The classes in a file: VOC's in its order, then others, as data sets of one's own have."""
+    found = set()
+    for item in _parse(file).iterfind(".//{*}object"):
+        marked = (item.findtext("{*}difficult") or "").strip().lower()
+        if difficult or marked not in ("1", "true", "yes"):
+            found.add((item.findtext("{*}name") or "").strip())
+    others = sorted(found - set(_CLASSES) - {""})
+    return (*(_WORDS.get(name, name) for name in _CLASSES if name in found), *others)
+
+
+def _parse(file: Path) -> Any:
+    """The root element of a file in whatever encoding it declares."""
+    content = read_bytes(file)
     try:
-        root = ElementTree.fromstring(read_text(file))
-    except ElementTree.ParseError as error:
+        try:
+            return fromstring(content)
+        except (ValueError, LookupError):  # of several bytes a sign, which expat does not know
+            declared = _ENCODING.search(content[:200])
+            if not declared:
+                raise
+            text = content.decode(declared[1].decode("ascii"))
+            return fromstring(text[text.index("?>") + 2 :])
+    except (ParseError, ValueError, LookupError) as error:
         raise EvaluationError(f"{file} is damaged: {error}") from error
-    found = {
-        (item.findtext("name") or "").strip()
-        for item in root.iter("object")
-        if difficult or (item.findtext("difficult") or "0").strip() == "0"
-    }
-    if unknown := found.difference(_CLASSES):
-        raise EvaluationError(f"{file}: {unknown.pop()!r} is not a class of PASCAL VOC")
-    return tuple(_WORDS.get(name, name) for name in _CLASSES if name in found)
