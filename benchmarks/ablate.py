@@ -27,17 +27,18 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
-from lexsearch.engines import ScoredDoc, lucene
-from lexsearch.engines.lucene import blocks as _blocks
-from lexsearch.engines.lucene import weighing as _weighing
-from lexsearch.engines.lucene.analysis import analyze
+from lexsearch.engines import ScoredDoc, fields
+from lexsearch.engines.lucene import LuceneEngine
+from lexsearch.engines.lucene import writer as lucene_writer
+from lexsearch.engines.lucene.analysis import LuceneAnalyzer
+from lexsearch.engines.weights import WEIGHTS, RankingWeights
 from lexsearch.evaluation import tasks
 from lexsearch.evaluation.runner import evaluate
 from lexsearch.evaluation.sources import IndexSource, index_of_captions
 from lexsearch.evaluation.tasks import Task
 from lexsearch.index import Index
 from lexsearch.records import Document
-from lexsearch.searching import concepts as search
+from lexsearch.text.analysis import Terms
 from lexsearch.text.lexicon import Alternative, Lexicon
 from lexsearch.text.words import words_of
 
@@ -45,10 +46,10 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 PAGE = REPOSITORY / "docs" / "how-it-ranks.md"
 SAMPLE = {"multi": 300, "caption": 2000}
 
-reproduce = SimpleNamespace(**runpy.run_path(str(REPOSITORY / "bin" / "reproduce")))
+reproduce = SimpleNamespace(**runpy.run_path(str(REPOSITORY / "benchmarks" / "reproduce.py")))
 
 
-# What is taken away, by replacing a part of the product for a while
+# What is taken away: other weights, or a part of the product replaced for a while
 
 
 def without(*relations: str) -> Any:
@@ -59,10 +60,6 @@ def without(*relations: str) -> Any:
         return [row for row in whole(self, text) if row.relation not in relations]
 
     return patch.object(Lexicon, "alternatives", alternatives)
-
-
-def constant(module: Any, name: str, value: float) -> Any:
-    return patch.object(module, name, value)
 
 
 def as_searched() -> Any:
@@ -89,9 +86,9 @@ def counted(lines: Callable[[list[str]], Sequence[str]]) -> Any:
     """Words counted in another way."""
 
     def said(document: Document) -> str:
-        return "\n".join(lines(_blocks._captions(document)))
+        return "\n".join(lines(fields.captions_of(document)))
 
-    return patch.object(_blocks, "_once", said)
+    return patch.object(fields, "_once", said)
 
 
 def once_a_picture(captions: Sequence[str]) -> list[str]:
@@ -101,54 +98,37 @@ def once_a_picture(captions: Sequence[str]) -> list[str]:
 @contextmanager
 def porter() -> Iterator[None]:
     """The paper's stems where our word forms are; the lexicon is still looked up by our own."""
-    ours, start = {_blocks.SAID: "porter"}, Lexicon.__init__
+    whole = LuceneAnalyzer.analyze
+
+    def analyze(self: LuceneAnalyzer, texts: Sequence[str], chain: str) -> list[Terms]:
+        return whole(self, texts, "porter" if chain == "english" else chain)
 
     def begin(self: Lexicon, terms: Any, *arguments: Any) -> None:
-        start(self, lambda texts: analyze("english", texts), *arguments)
+        start(self, ours.terms, *arguments)
 
-    with patch.dict(_blocks.ANALYZERS, ours), patch.object(Lexicon, "__init__", begin):
-        lucene._by_field.cache_clear()
+    ours, start = LuceneAnalyzer(), Lexicon.__init__
+    theirs = type("Porter", (LuceneAnalyzer,), {"analyze": analyze})()
+    with (
+        patch.object(LuceneEngine, "analyzer", theirs),
+        patch.dict(fields.CHAINS, {fields.SAID: "porter", "about": "porter"}),
+        patch.object(Lexicon, "__init__", begin),
+    ):
+        lucene_writer._by_field.cache_clear()
         yield
-    lucene._by_field.cache_clear()
-
-
-def no_tiers() -> Any:
-    """A match counts nothing in itself, only by how well it matches."""
-    whole = _weighing.Weigher.query
-
-    class Java:
-        def __init__(self, java: Any) -> None:
-            self._java = java
-
-        def __getattr__(self, name: str) -> Any:
-            return getattr(self._java, name)
-
-        def ConstantScoreQuery(  # noqa: N802
-            self, match: Any
-        ) -> Any:
-            constant = self._java.ConstantScoreQuery(match)
-            return self._java.BoostQuery(constant, 0.0)
-
-    def query(self: _weighing.Weigher, wanted: Any, **how: bool) -> Any:
-        java = self._java
-        self._java = Java(java)
-        try:
-            return whole(self, wanted, **how)
-        finally:
-            self._java = java
-
-    return patch.object(_weighing.Weigher, "query", query)
+    lucene_writer._by_field.cache_clear()
 
 
 class Row(NamedTuple):
     """One line of the table.
 
+    weights: those of the ranking. change: what else is changed for a while.
     asks: whether the idea has a part in keywords, in sentences, or both.
     anew: whether the text index must be made anew for it.
     """
 
     title: str
     change: Callable[[], Any] = ExitStack
+    weights: RankingWeights = WEIGHTS
     asks: Sequence[str] = ("keyword", "caption")
     mode: str = "best"
     anew: bool = False
@@ -161,32 +141,24 @@ ROWS = {
     "searched": Row("`best`, only what matches, as in an everyday search", as_searched),
     "synonyms": Row("no synonyms, no kinds", lambda: without("synonym", "kind")),
     "names": Row("no names by hand", no_names_by_hand),
-    "broader": Row("no broader words", lambda: without("broader"), KEYWORD),
+    "broader": Row("no broader words", lambda: without("broader"), asks=KEYWORD),
     "near": Row(
-        "words of a keyword only side by side",
-        lambda: constant(_weighing, "APART", 0),
-        KEYWORD,
+        "words of a keyword only side by side", weights=replace(WEIGHTS, apart=0), asks=KEYWORD
     ),
     "phrase": Row(
         "words of a keyword anywhere in a picture's captions",
-        lambda: constant(_weighing, "APART", 100_000),
-        KEYWORD,
+        weights=replace(WEIGHTS, apart=100_000),
+        asks=KEYWORD,
     ),
-    "related": Row("no related words", lambda: constant(search, "_RELATED_WORDS", 0), KEYWORD),
-    "root": Row(
-        "no square root",
-        lambda: patch.object(
-            _weighing.Weigher, "_root", lambda self, query, slope, _: self._boost(query, slope)
-        ),
-        KEYWORD,
-    ),
-    "tiers": Row("no tiers", no_tiers, KEYWORD),
+    "related": Row("no related words", weights=replace(WEIGHTS, related_words=0), asks=KEYWORD),
+    "root": Row("no square root", weights=replace(WEIGHTS, root=False), asks=KEYWORD),
+    "tiers": Row("no tiers", weights=replace(WEIGHTS, tier=0), asks=KEYWORD),
     "saturation": Row(
         "agreement of few captions is enough (k1 2, as in sentences)",
-        lambda: constant(_weighing, "_AGREEMENT", 1.0),
+        weights=replace(WEIGHTS, agreement=1),
     ),
-    "neighbours": Row("no neighbours", lambda: constant(_weighing, "_NEIGHBOURS", 0.0), CAPTION),
-    "meanings": Row("no meanings", lambda: constant(_weighing, "_MEANING", 0.0), CAPTION),
+    "neighbours": Row("no neighbours", weights=replace(WEIGHTS, neighbours=0), asks=CAPTION),
+    "meanings": Row("no meanings", weights=replace(WEIGHTS, meaning=0), asks=CAPTION),
     "mentions": Row(
         "each mention of a word counts, not each caption", lambda: counted(list), anew=True
     ),
@@ -283,9 +255,8 @@ def changed(index: Index, row: Row, names: Sequence[str], asked: Sequence[Task])
     with row.change():
         if row.anew:
             index.reindex()
-        index.close()
-        outcomes = evaluate(IndexSource(index, names, only=True, mode=row.mode), asked)
-        index.close()
+        with Index(index.path, weights=row.weights) as other:
+            outcomes = evaluate(IndexSource(other, names, only=True, mode=row.mode), asked)
     values = [outcome.values() for outcome in outcomes]
     if len(values) == 1:
         return [f"{values[0]['R@1']:.3f}"]

@@ -20,6 +20,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from lexsearch.engines import ScoredDoc
+from lexsearch.engines.weights import WEIGHTS, RankingWeights
 from lexsearch.errors import IndexNotFound, LexsearchError
 from lexsearch.records import (
     WHOLE,
@@ -64,10 +65,17 @@ class Index:
     writers one works and the others raise IndexLocked. Methods may be called from several threads.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, create: bool = True) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        create: bool = True,
+        weights: RankingWeights = WEIGHTS,
+    ) -> None:
         """Open the index folder at `path`. A missing one is made by the first change, unless
         `create` is false; to search one that is missing raises IndexNotFound.
 
+        weights: of the ranking, to measure other ones.
         Raises IndexNotFound when it is missing and `create` is false, or is a folder of something
         else.
         """
@@ -76,7 +84,7 @@ class Index:
         if settings_file(self.path).exists() or not create:
             read_settings(self.path)
         self._refuse_other_folders()
-        self._snapshots = Snapshots(self.path)
+        self._snapshots = Snapshots(self.path, weights)
 
     def _refuse_other_folders(self) -> None:
         if settings_file(self.path).exists() or not self.path.is_dir():

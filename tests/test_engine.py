@@ -10,12 +10,14 @@ from lexsearch.engines import (
     Concept,
     Engine,
     EngineQuery,
-    Ranking,
     Variant,
     open_engine,
     open_writer,
 )
+from lexsearch.engines.fields import SAID
 from lexsearch.engines.lucene import LuceneEngine, layout
+from lexsearch.engines.nodes import Term
+from lexsearch.engines.scoring import Scorer
 from lexsearch.errors import EngineBroken, EngineOutdated, IndexLocked, QueryTooLarge
 from lexsearch.records import Box, Document, Passage
 
@@ -25,7 +27,8 @@ class Held(LuceneEngine):
 
     def __init__(self, folder: Path) -> None:
         self.writer = open_writer(folder)
-        super().__init__(folder, Ranking())
+        super().__init__(folder)
+        self.scorer = Scorer(self)
 
     def update(self, documents: Iterable[Document]) -> None:
         self.writer.update(documents)
@@ -53,7 +56,7 @@ def wanted(*texts: str) -> EngineQuery:
 
 
 def found(engine: Engine, *texts: str, k: int = 10) -> list[str]:
-    return [scored.doc_id for scored in engine.search(wanted(*texts), k).best]
+    return [scored.doc_id for scored in Scorer(engine).search(wanted(*texts), k).best]
 
 
 def hold(engine: Held, **contents: str) -> None:
@@ -97,8 +100,8 @@ def test_words_that_only_look_alike_do_not_meet(engine: Held, word: str, strange
 
 def test_the_papers_stems_keep_bus_and_buses_apart(engine: Held) -> None:
     hold(engine, one="bus", many="buses", dogs="dogs")
-    assert [scored.doc_id for scored in engine.bm25("bus", 10).best] == ["one"]
-    assert [scored.doc_id for scored in engine.bm25("dog", 10).best] == ["dogs"]
+    assert [scored.doc_id for scored in engine.scorer.bm25("bus", 10).best] == ["one"]
+    assert [scored.doc_id for scored in engine.scorer.bm25("dog", 10).best] == ["dogs"]
 
 
 def test_scores_of_the_paper_are_bm25(engine: Held) -> None:
@@ -108,16 +111,16 @@ def test_scores_of_the_paper_are_bm25(engine: Held) -> None:
     hold(engine, a="cat dog dog", b="cat", c="bird bird bird bird")
     k1, b, average = 0.9, 0.4, (3 + 1 + 4) / 3
     weight = log(1 + (3 - 1 + 0.5) / (1 + 0.5)) * 2 / (2 + k1 * (1 - b + b * 3 / average))
-    [hit] = engine.bm25("dog", 10).best
+    [hit] = engine.scorer.bm25("dog", 10).best
     assert hit.score == pytest.approx(weight, abs=1e-6)
 
 
 def test_documents_with_more_concepts_come_first(engine: Held) -> None:
     hold(engine, often="cat cat\ncat\ncat\ncat", both="a cat\na dog", dog="dog", none="bird")
-    hits = engine.search(wanted("cat", "dog"), 10).best
+    hits = engine.scorer.search(wanted("cat", "dog"), 10).best
     assert [hit.doc_id for hit in hits] == ["both", "often", "dog"]
     assert [int(hit.score) for hit in hits] == [2, 1, 1]
-    assert engine.count(wanted("cat", "dog")) == 3
+    assert engine.scorer.count(wanted("cat", "dog")) == 3
 
 
 def test_a_few_hits_are_the_first_of_many(engine: Held) -> None:
@@ -125,10 +128,10 @@ def test_a_few_hits_are_the_first_of_many(engine: Held) -> None:
     words = ("cat", "dog", "bird")
     texts = {f"{n:02}": "\n".join(words[: n % 4] * (1 + n % 5)) or "x" for n in range(60)}
     hold(engine, **texts)
-    everything = engine.search(wanted(*words), 1000)
+    everything = engine.scorer.search(wanted(*words), 1000)
     assert len(everything.best) == everything.total == 45
     for k in (1, 5, 14, 15, 16, 30, 99):
-        few = engine.search(wanted(*words), k)
+        few = engine.scorer.search(wanted(*words), k)
         assert few == (everything.best[:k], 45)
 
 
@@ -149,13 +152,13 @@ def test_captions_that_agree_count_more_than_one_that_repeats(engine: Held) -> N
 def test_what_is_required_or_excluded(engine: Held) -> None:
     hold(engine, both="cat dog", cat="cat", dog="dog")
     cat, dog = wanted("cat", "dog").concepts
-    assert [hit.doc_id for hit in engine.search(EngineQuery((cat,), required=(dog,)), 9).best] == [
-        "both"
-    ]
-    assert [hit.doc_id for hit in engine.search(EngineQuery((cat,), excluded=(dog,)), 9).best] == [
-        "cat"
-    ]
-    assert engine.count(EngineQuery((), excluded=(dog,))) == 1
+    assert [
+        hit.doc_id for hit in engine.scorer.search(EngineQuery((cat,), required=(dog,)), 9).best
+    ] == ["both"]
+    assert [
+        hit.doc_id for hit in engine.scorer.search(EngineQuery((cat,), excluded=(dog,)), 9).best
+    ] == ["cat"]
+    assert engine.scorer.count(EngineQuery((), excluded=(dog,))) == 1
 
 
 def test_words_of_a_phrase_stand_side_by_side_or_near(engine: Held) -> None:
@@ -167,8 +170,8 @@ def test_words_of_a_phrase_stand_side_by_side_or_near(engine: Held) -> None:
     )
     exact = EngineQuery((Concept((Variant("traffic light"),)),))
     near = EngineQuery((Concept((Variant("traffic light", apart=True),)),))
-    assert [hit.doc_id for hit in engine.search(exact, 9).best] == ["side"]
-    assert [hit.doc_id for hit in engine.search(near, 9).best] == ["side", "near"]
+    assert [hit.doc_id for hit in engine.scorer.search(exact, 9).best] == ["side"]
+    assert [hit.doc_id for hit in engine.scorer.search(near, 9).best] == ["side", "near"]
 
 
 def test_parts_need_as_many_as_asked(engine: Held) -> None:
@@ -176,7 +179,7 @@ def test_parts_need_as_many_as_asked(engine: Held) -> None:
     parts = tuple(Concept((Variant(word),)) for word in ("dog", "beach", "ball"))
     for least, ids in ((1, ["two", "one"]), (2, ["two"]), (3, [])):
         concept = Concept(parts=parts, minimum_should_match=least, sentence="dog beach ball")
-        assert [hit.doc_id for hit in engine.search(EngineQuery((concept,)), 9).best] == ids
+        assert [hit.doc_id for hit in engine.scorer.search(EngineQuery((concept,)), 9).best] == ids
 
 
 def test_fields_are_searched_apart_and_stored(engine: Held) -> None:
@@ -190,9 +193,12 @@ def test_fields_are_searched_apart_and_stored(engine: Held) -> None:
     engine.commit()
     for text, field in (("cero emisiones", "text"), ("rome", "name"), ("2023-07", "date")):
         assert (
-            len(engine.search(EngineQuery((Concept((Variant(text, field=field),)),)), 9).best) == 1
+            len(
+                engine.scorer.search(EngineQuery((Concept((Variant(text, field=field),)),)), 9).best
+            )
+            == 1
         )
-        assert engine.search(EngineQuery((Concept((Variant(text),)),)), 9).best == []
+        assert engine.scorer.search(EngineQuery((Concept((Variant(text),)),)), 9).best == []
     [stored] = engine.stored(["a"])
     assert (stored.passages, stored.size) == (passages, (10, 9))
     assert engine.stored(["unknown"])[0].passages == ()
@@ -200,8 +206,8 @@ def test_fields_are_searched_apart_and_stored(engine: Held) -> None:
 
 def test_terms_written_almost_alike(engine: Held) -> None:
     hold(engine, a="giraffe", b="zebra")
-    assert engine.similar("girafe") == ["giraffe"]
-    assert engine.frequencies(["giraffe", "zebra", "lion"]) == {"giraffe": 1, "zebra": 1, "lion": 0}
+    assert engine.similar(Term(SAID, "girafe")) == ["giraffe"]
+    assert engine.scorer.said(["giraffe", "zebra", "lion"]) == {"giraffe": 1, "zebra": 1, "lion": 0}
 
 
 def test_an_index_made_in_another_way_is_refused_until_it_is_replaced(
@@ -290,9 +296,10 @@ def test_of_two_writers_the_second_is_told(engine: Held, tmp_path: Path) -> None
 
 
 def test_a_query_of_too_many_words_is_no_damage(engine: Held) -> None:
-    hold(engine, a="cat")
+    many = " ".join(f"w{number}" for number in range(70_000))
+    hold(engine, a="cat", b=many)
     with pytest.raises(QueryTooLarge, match="ask for fewer"):
-        engine.bm25(" ".join(f"w{number}" for number in range(70_000)), 10)
+        engine.scorer.bm25(many, 10)
     assert found(engine, "cat") == ["a"]
 
 
@@ -371,12 +378,13 @@ def test_a_forked_child_is_told_what_to_do(run_python: Run, tmp_path: Path) -> N
 import os, sys
 from pathlib import Path
 from lexsearch.engines import open_engine, open_writer
+from lexsearch.engines.scoring import Scorer
 from lexsearch.errors import EngineUnavailable
 open_writer(Path(sys.argv[1])).close()
 engine = open_engine(Path(sys.argv[1]))
 if os.fork() == 0:
     try:
-        engine.bm25("cat", 1)
+        Scorer(engine).bm25("cat", 1)
     except EngineUnavailable as error:
         print(error, flush=True)
     os._exit(0)
@@ -390,8 +398,8 @@ def test_a_deep_ranking_goes_on_as_a_shallow_one_begins(tmp_path: Path) -> None:
     texts = {f"d{n} é/\x01": f"bus {'light ' * (n % 7)}" for n in range(300)}
     engine.update(Document(*item) for item in texts.items())
     engine.commit()
-    deep = engine.search(wanted("bus", "light"), 1000).best
+    deep = engine.scorer.search(wanted("bus", "light"), 1000).best
     assert {hit.doc_id for hit in deep} == set(texts)
     assert deep == sorted(deep, key=lambda hit: (-hit.score, hit.doc_id))
-    assert deep[:50] == engine.search(wanted("bus", "light"), 50).best
+    assert deep[:50] == engine.scorer.search(wanted("bus", "light"), 50).best
     engine.close()

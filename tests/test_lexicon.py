@@ -39,7 +39,7 @@ def terms(tmp_path_factory: pytest.TempPathFactory):
     folder = tmp_path_factory.mktemp("lexicon") / "lucene"
     open_writer(folder).close()
     engine = open_engine(folder)
-    yield engine.terms
+    yield engine.analyzer.terms
     engine.close()
 
 

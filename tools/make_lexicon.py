@@ -298,9 +298,9 @@ class Lexicon:
 
 
 def terms_of(text: str) -> tuple[str, ...]:
-    from lexsearch.engines.lucene import analyze
+    from lexsearch.engines.lucene.analysis import ANALYZER
 
-    return analyze("english", [text])[text]
+    return ANALYZER.terms([text])[text]
 
 
 def write_kinds(folder: Path, familiar: Set[str]) -> None:
@@ -320,7 +320,7 @@ def main(folder: Path, words: Path) -> None:
 
     write_forms(folder)
     _analysis.analyzer.cache_clear()  # from here on with the new word forms
-    _analysis._analysed.clear()
+    _analysis.ANALYZER.__init__()
     write_kinds(folder, {word.lower() for word in words.read_text().split()})
 
 

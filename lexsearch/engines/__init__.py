@@ -6,13 +6,16 @@ or what a person typed: `lexsearch.searching.concepts` turns a query into what i
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from lexsearch.engines.nodes import ScoredQuery, Term
 from lexsearch.records import Document, Passage
+from lexsearch.text.analysis import Analyzer
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,10 @@ class Ranking:
 
     k1: float = 0.9
     b: float = 0.4
+
+
+PAPER = Ranking()
+"""As in the paper."""
 
 
 class ScoredDoc(NamedTuple):
@@ -40,17 +47,13 @@ class TopDocs(NamedTuple):
     total: int
 
 
-APART = 1
-"""Words that may stand between those of a phrase: a traffic control light, no light in traffic."""
-
-
 class Variant(NamedTuple):
     """One way in which a document may show that it is about a concept.
 
     text: a word, or a phrase whose words stand side by side.
     field: "caption", "text", "name", "about" or "date" (the beginning of one).
     weight: from 0 to 1, against the concept's own words in a caption.
-    apart: other words (see APART) may stand between those of a phrase, at a lower score.
+    apart: other words may stand between those of a phrase, at a lower score.
     """
 
     text: str
@@ -98,7 +101,7 @@ class StoredDocument(NamedTuple):
 
 
 class EngineWriter(ABC):
-    """Changes a text index. They are visible, to every process, after `commit`."""
+    """Changes a text index. Changes are visible, to every process, after `commit`."""
 
     @abstractmethod
     def update(self, documents: Iterable[Document]) -> None:
@@ -118,10 +121,9 @@ class EngineWriter(ABC):
         ones until the new ones are all there.
         """
 
-    @abstractmethod
-    def compact(self) -> None:
-        """Rewrite the whole index in one piece, which is searched faster than many, and commit;
-        where the disk has no room for that, leave it as it is.
+    def compact(self) -> None:  # noqa: B027
+        """Commit, and make searches faster where many commits have left the index in parts; an
+        engine that need not does nothing.
         """
 
     @abstractmethod
@@ -133,54 +135,43 @@ class Engine(ABC):
     """Searches a text index; sees what a writer has committed, in whatever process.
 
     Where the index is missing or broken, or made in another way, methods raise EngineBroken or
-    EngineOutdated; an engine that reads changes nothing.
+    EngineOutdated; where the engine cannot run now, EngineUnavailable; where it cannot run so
+    large a query, QueryTooLarge. Reading changes nothing. What is asked is made by
+    `lexsearch.engines.scoring.Scorer`.
+
+    analyzer: makes the terms that the index has, without looking at it.
     """
 
+    analyzer: Analyzer
+
     @abstractmethod
-    def bm25(self, text: str, k: int) -> TopDocs:
-        """The k best documents for a bag of words by BM25 with Porter stems, ties in order of
-        doc_id: what the paper does (Sec. 3.2), and what Pyserini gives.
+    def search(self, query: ScoredQuery, k: int) -> TopDocs:
+        """The k best documents, ties in order of doc_id, and how many match."""
+
+    @abstractmethod
+    def count(self, query: ScoredQuery | None = None) -> int:
+        """How many documents match; without a query, how many there are."""
+
+    @abstractmethod
+    def frequencies(self, terms: Collection[Term]) -> Mapping[Term, int]:
+        """For each term, how many documents have it, in one round trip. Of a Term without text,
+        how many documents have its field. An engine may count documents that were replaced or
+        deleted lately, in both alike.
         """
 
     @abstractmethod
-    def search(self, wanted: EngineQuery, k: int) -> TopDocs:
-        """The k best documents (docs/how-it-ranks.md), ties in order of doc_id."""
-
-    @abstractmethod
-    def count(self, wanted: EngineQuery | None = None) -> int:
-        """How many documents match; without `wanted`, how many there are."""
-
-    @abstractmethod
-    def state(self) -> int:
-        """Goes up when the index has changed: what was learned from it before is out of date."""
-
-    @abstractmethod
-    def terms(self, texts: Collection[str]) -> Mapping[str, tuple[str, ...]]:
-        """For each text its words as `search` compares them, without stop words, in order. The
-        mapping may hold more texts than asked for.
+    def similar(self, term: Term) -> list[str]:
+        """Other terms of the field that are written almost alike: one letter off, from six letters
+        on two; the nearest first, and of those as near the commonest.
         """
-
-    @abstractmethod
-    def stems(
-        self, words: Collection[str], field: str = "caption", *, paper: bool = False
-    ) -> Mapping[str, str]:
-        """What `search` in a field, or with `paper` `bm25`, compares in place of each single word,
-        "" for those they leave out (stop words). The mapping may hold more words than asked for.
-        """
-
-    @abstractmethod
-    def frequencies(self, terms: Iterable[str]) -> Mapping[str, int]:
-        """For each term, how many documents have it in a caption, roughly where documents
-        were replaced lately.
-        """
-
-    @abstractmethod
-    def similar(self, term: str) -> list[str]:
-        """Terms in the captions that are written almost alike, the nearest first."""
 
     @abstractmethod
     def stored(self, doc_ids: Sequence[str]) -> list[StoredDocument]:
         """What the index holds of documents; nothing of unknown ones."""
+
+    @abstractmethod
+    def state(self) -> Hashable:
+        """Stays equal for as long as a search gives the same."""
 
     @abstractmethod
     def close(self) -> None:
@@ -197,23 +188,36 @@ def expect_one_search() -> None:
     hurry()
 
 
-def open_engine(folder: Path, ranking: Ranking = Ranking()) -> Engine:
-    """The text index in a folder, to search it.
+MEMORY = "memory:"
+
+
+def open_engine(address: str | os.PathLike[str]) -> Engine:
+    """The text index at an address, to search it: a folder, or "memory:NAME".
 
     Raises EngineBroken when it is missing or damaged, EngineOutdated when it was made in another
     way, EngineUnavailable when the engine cannot run here.
     """
+    place = os.fspath(address)
+    if place.startswith(MEMORY):
+        from lexsearch.engines.memory import MemoryEngine
+
+        return MemoryEngine(place)
     from lexsearch.engines.lucene import LuceneEngine
 
-    return LuceneEngine(folder, ranking)
+    return LuceneEngine(Path(place))
 
 
-def open_writer(folder: Path, *, anew: bool = False) -> EngineWriter:
-    """The text index in a folder, to change it; a missing one is made.
+def open_writer(address: str | os.PathLike[str], *, anew: bool = False) -> EngineWriter:
+    """The text index at an address, to change it; a missing one is made.
 
     anew: whatever is there, readable or not, will be replaced: for `replace` alone.
     Raises as `open_engine` does, before anything is touched, and IndexLocked.
     """
+    place = os.fspath(address)
+    if place.startswith(MEMORY):
+        from lexsearch.engines.memory import MemoryWriter
+
+        return MemoryWriter(place)
     from lexsearch.engines.lucene.writer import LuceneWriter
 
-    return LuceneWriter(folder, anew=anew)
+    return LuceneWriter(Path(place), anew=anew)

@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 
 from lexsearch.engines import Concept, Engine, EngineQuery, StoredDocument, Variant
+from lexsearch.engines.scoring import Scorer
 from lexsearch.memo import Memo
 from lexsearch.records import Keyword, Query
 from lexsearch.searching.evidence import Reader, Search
@@ -18,26 +19,21 @@ from lexsearch.searching.typical import tally, typical
 from lexsearch.text.lexicon import Alternative, Lexicon
 from lexsearch.text.words import words_of
 
-_BESIDE = {"text": 0.5, "about": 0.5, "name": 0.3}  # weights of what is not a caption
-_JOINED = 0.95  # taillight for tail light
-_HEAD, _PART = 0.1, 0.01  # hints for a keyword of several words: its last word, the others
-_LEAST_EXCLUDED = 0.25  # other words exclude only if they are this likely to mean it
 _LONGEST_KEYWORD = 2  # words; more are a sentence, unless the lexicon knows them together
-_MOST_NAMES = 50  # other names of each word of a sentence
-_FEEDBACK = 30  # best pictures whose words tell what goes with a keyword
-_LEAST_FEEDBACK = 3  # of them must share a word
-_RELATED, _RELATED_WORDS = 0.3, 30
-_LIKE_WORDS, _LIKE, _UNLIKE = 20, 0.3, 0.5  # share of its words that another picture must have
 
 
 class Concepts:
     """Understands queries with an index's words and a lexicon."""
 
-    def __init__(self, engine: Engine, lexicon: Lexicon, reader: Reader) -> None:
+    def __init__(self, engine: Engine, scorer: Scorer, lexicon: Lexicon, reader: Reader) -> None:
         self._engine = engine
+        self._scorer = scorer
+        self._analyzer = engine.analyzer
+        weights = self._weights = scorer.weights
+        self._beside = {"text": weights.text, "about": weights.about, "name": weights.name}
         self._lexicon = lexicon
         self._reader = reader
-        self._learned_at = 0
+        self._learned_at: object = None
         self._concepts = Memo(self._concept)
         self._related = Memo(self._learn)
 
@@ -74,32 +70,33 @@ class Concepts:
 
     def _concept(self, keyword: Keyword) -> Concept:
         if keyword.field == "like":
-            return self._like(keyword.text, _LIKE)
+            return self._like(keyword.text, self._weights.like)
         if keyword.field:
             text = keyword.text.casefold() if keyword.field == "date" else keyword.text
             return Concept((Variant(text, 1.0, keyword.field),))
         if self.is_sentence(keyword):
             return self._sentence(keyword)
         text = " ".join(words_of(keyword.text))  # traffic-light and traffic_light too
-        beside = tuple(Variant(text, weight, field) for field, weight in _BESIDE.items())
+        beside = tuple(Variant(text, weight, field) for field, weight in self._beside.items())
         if keyword.quoted:
             return Concept((Variant(text), *beside))
         return self._thing(text, beside)
 
     def _thing(self, text: str, beside: tuple[Variant, ...]) -> Concept:
+        weights = self._weights
         words = text.split()
         ways = [Variant(text, apart=len(words) > 1)]
         hints = []
         if len(words) == 2:
-            ways.append(Variant("".join(words), _JOINED))
+            ways.append(Variant("".join(words), weights.joined))
         others = self._others(text)
         ways += _names(others)
         hints += [Variant(row.text, row.weight) for row in others if row.relation == "broader"]
         if len(words) > 1:
-            hints.append(Variant(words[-1], _HEAD))
-            hints += [Variant(word, _PART) for word in words[:-1]]
+            hints.append(Variant(words[-1], weights.head))
+            hints += [Variant(word, weights.part) for word in words[:-1]]
         concept = Concept((*ways, *beside), tuple(hints))
-        if len(words) > 1 and not self._engine.count(EngineQuery((concept,))):
+        if len(words) > 1 and not self._scorer.count(EngineQuery((concept,))):
             # Nobody says the words together: then pictures that have all of them must do.
             parts = tuple(Concept((Variant(word),)) for word in self._telling(text))
             return Concept(hints=tuple(hints), parts=parts, minimum_should_match=len(parts))
@@ -110,7 +107,7 @@ class Concepts:
         microwave: those it finds without them, and would only count them twice.
         """
         others = self._lexicon.alternatives(text)
-        terms = self._engine.terms([text, *(row.text for row in others)])
+        terms = self._analyzer.terms([text, *(row.text for row in others)])
         own = f" {' '.join(terms[text])} "
         return [row for row in others if own not in f" {' '.join(terms[row.text])} "]
 
@@ -120,7 +117,7 @@ class Concepts:
             return False
         words = words_of(keyword.text)
         text = " ".join(words)
-        terms = self._engine.terms([text])[text]
+        terms = self._analyzer.terms([text])[text]
         if len(words) <= _LONGEST_KEYWORD and len(terms) == len(words):
             return False
         return len(terms) > 1 and not self._lexicon.alternatives(keyword.text)
@@ -129,7 +126,7 @@ class Concepts:
         """Each telling word, by all its names; a match has about half of them."""
         parts = []
         for word in self._telling(keyword.text):
-            others = self._others(word)[:_MOST_NAMES]
+            others = self._others(word)[: self._weights.names]
             parts.append(Concept((Variant(word), *_names(others))))
         least = max(1, len(parts) // 2)
         return Concept(parts=tuple(parts), minimum_should_match=least, sentence=keyword.text)
@@ -137,17 +134,18 @@ class Concepts:
     def _telling(self, text: str) -> list[str]:
         """The words of a sentence that are more than its grammar, each once."""
         words = list(dict.fromkeys(words_of(text)))
-        stems = self._engine.stems(words)
+        stems = self._analyzer.stems(words)
         return list({stem: word for word in words if (stem := stems[word])}.values())
 
     def _excluded(self, keyword: Keyword) -> Concept:
         if keyword.field == "like":
-            return self._like(keyword.text, _UNLIKE)
+            return self._like(keyword.text, self._weights.unlike)
         concept = self.concept(keyword)
         ways = tuple(
             way._replace(apart=False)
             for way in concept.variants
-            if way.field in ("caption", keyword.field, "about") and way.weight >= _LEAST_EXCLUDED
+            if way.field in ("caption", keyword.field, "about")
+            and way.weight >= self._weights.excluded
         )
         return concept._replace(variants=ways, hints=())
 
@@ -155,7 +153,7 @@ class Concepts:
 
     def _like(self, doc_id: str, share: float) -> Concept:
         """Pictures that share the words that tell this one from others."""
-        words = self._typical(self._engine.stored([doc_id]), [1.0], 1)[:_LIKE_WORDS]
+        words = self._typical(self._engine.stored([doc_id]), [1.0], 1)[: self._weights.like_words]
         parts = tuple(Concept((Variant(word),)) for word, _ in words)
         return Concept(parts=parts, minimum_should_match=max(1, math.ceil(share * len(parts))))
 
@@ -164,21 +162,21 @@ class Concepts:
         return concept if concept.parts else self._related[concept]
 
     def _learn(self, concept: Concept) -> Concept:
-        best = self._engine.search(EngineQuery((concept,)), _FEEDBACK).best
+        best = self._scorer.search(EngineQuery((concept,)), self._weights.feedback).best
         if not best:
             return concept
         stored = self._engine.stored([scored.doc_id for scored in best])
         weights = [scored.score % 1 for scored in best]
-        words = self._typical(stored, weights, _LEAST_FEEDBACK)[:_RELATED_WORDS]
+        words = self._typical(stored, weights, self._weights.shared)[: self._weights.related_words]
         whole = sum(value for _, value in words) or 1.0
-        hints = tuple(Variant(word, _RELATED * value / whole) for word, value in words)
+        hints = tuple(Variant(word, self._weights.related * value / whole) for word, value in words)
         return concept._replace(hints=concept.hints + hints)
 
     def _typical(
         self, stored: Sequence[StoredDocument], weights: Sequence[float], least: int
     ) -> list[tuple[str, float]]:
         said = tally(self._reader, stored, weights)
-        return typical(self._engine, stored, said, least)
+        return typical(self._engine, self._scorer, stored, said, least)
 
 
 def _names(others: Iterable[Alternative]) -> Iterator[Variant]:

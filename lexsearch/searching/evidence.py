@@ -12,14 +12,17 @@ from functools import cached_property
 from itertools import chain
 from typing import NamedTuple
 
-from lexsearch.engines import APART, Concept, Engine, StoredDocument, Variant
+from lexsearch.engines import Concept, StoredDocument, Variant
+from lexsearch.engines.fields import CHAINS, CONTENTS, chain_of
+from lexsearch.engines.weights import WEIGHTS, RankingWeights
 from lexsearch.images.crops import boxes
 from lexsearch.memo import Memo
 from lexsearch.records import Box, Evidence, Keyword, Passage
 from lexsearch.searching.regions import agreed, locate
+from lexsearch.text.analysis import Analyzer
 from lexsearch.text.words import words_of
 
-_SATURATION = 2.0
+_PAPER = CHAINS[CONTENTS]
 _SEEN = ("caption", "text")  # fields whose words are about a crop
 
 
@@ -38,6 +41,7 @@ class _Matched:
     """
 
     keyword: str
+    saturation: float = WEIGHTS.saturation
     strength: float = 0.0
     words: dict[str, int] = field(default_factory=dict)
     crops: dict[str, float] = field(default_factory=dict)
@@ -52,7 +56,7 @@ class _Matched:
 
     @property
     def score(self) -> float:
-        return self.strength / (self.strength + _SATURATION)
+        return self.strength / (self.strength + self.saturation)
 
 
 class _Line:
@@ -70,12 +74,14 @@ class _Line:
 
 
 class _Text:
-    """What is stored of a picture, as an engine reads it.
+    """What is stored of a picture, as an engine with the analyzer reads it.
 
     words, stems: of its lines in each field, each once; the words in order.
     """
 
-    def __init__(self, document: StoredDocument, engine: Engine, *, paper: bool = False) -> None:
+    def __init__(
+        self, document: StoredDocument, analyzer: Analyzer, *, paper: bool = False
+    ) -> None:
         self._document = document
         self.lines = [_Line(passage) for passage in document.passages]
         self.words: dict[str, dict[str, str]] = {}
@@ -83,7 +89,8 @@ class _Text:
         for name in dict.fromkeys(passage.field for passage in document.passages):
             lines = [line for line in self.lines if line.passage.field == name]
             words = dict.fromkeys(chain.from_iterable(line.words for line in lines))
-            stem_of = engine.stems(words, name, paper=paper)
+            read_by = _PAPER if paper and name in ("caption", "seen") else chain_of(name)
+            stem_of = analyzer.stems(words, read_by)
             self.words[name] = dict(zip(words, map(stem_of.__getitem__, words), strict=True))
             self.stems[name] = set(self.words[name].values())
             for line in lines:
@@ -140,15 +147,16 @@ class _Signs(NamedTuple):
 
 
 class Reader:
-    """Reads what is stored of pictures with the eyes of an engine."""
+    """Reads what is stored of pictures as an engine with this analyzer does."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, analyzer: Analyzer, weights: RankingWeights = WEIGHTS) -> None:
+        self._analyzer = analyzer
+        self._weights = weights
         self._signs = Memo(self._sort)
 
     def said(self, document: StoredDocument) -> dict[str, Counter[str]]:
         """For each term of the captions, its words, each counted once a caption."""
-        text = _Text(document, self._engine)
+        text = _Text(document, self._analyzer)
         counts: Counter[str] = Counter()
         for line in text.lines:
             if line.passage.field == "caption":
@@ -163,7 +171,7 @@ class Reader:
         self, document: StoredDocument, searches: Sequence[Search]
     ) -> tuple[tuple[Evidence, ...], tuple[str, ...]]:
         """(evidence, missing keywords) of one document."""
-        text = _Text(document, self._engine)
+        text = _Text(document, self._analyzer)
         found, missing = [], []
         for keyword, concept in searches:
             assert concept is not None
@@ -190,11 +198,11 @@ class Reader:
     def paper(self, document: StoredDocument, searches: Sequence[Search]) -> tuple[Evidence, ...]:
         """Evidence by Porter stems: any word of a keyword will do."""
         found = []
-        text = _Text(document, self._engine, paper=True)
+        text = _Text(document, self._analyzer, paper=True)
         for keyword, _ in searches:
             matched = _Matched(str(keyword))
             asked = words_of(keyword.text)
-            stems = self._engine.stems(asked, paper=True)
+            stems = self._analyzer.stems(asked, _PAPER)
             wanted = {stems[word] for word in asked} - {""}
             for line in text.lines:
                 for word, stem in zip(line.words, line.stems, strict=True):
@@ -243,17 +251,19 @@ class Reader:
         single: dict[str, float] = {}
         phrases = []
         captions = [way.text for way in ways if way.field == "caption"]
-        known = self._engine.terms(captions)
-        self._engine.stems({word for text in captions for word in words_of(text)})  # all in one go
+        known = self._analyzer.terms(captions)
+        self._analyzer.stems(  # all in one go
+            {word for text in captions for word in words_of(text)}
+        )
         for way in ways:
             terms = known[way.text] if way.field == "caption" else ()
             if len(terms) == 1:
                 single[terms[0]] = max(way.weight, single.get(terms[0], 0.0))
             elif way.field != "date":
                 words = words_of(way.text)
-                stems = self._engine.stems(words, way.field)
+                stems = self._analyzer.stems(words, chain_of(way.field))
                 said = [stems[word] for word in words]
-                apart = APART if way.apart else 0
+                apart = self._weights.apart if way.apart else 0
                 telling = frozenset(word for word in said if word)
                 if telling:
                     phrases.append(_Phrase(tuple(said), way.weight, way.field, apart, telling))

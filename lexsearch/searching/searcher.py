@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Literal, NamedTuple
 
-from lexsearch.engines import Engine, EngineQuery, ScoredDoc, StoredDocument
+from lexsearch.engines import PAPER, Engine, EngineQuery, Ranking, ScoredDoc, StoredDocument
+from lexsearch.engines.scoring import Scorer
+from lexsearch.engines.weights import WEIGHTS, RankingWeights
 from lexsearch.records import Evidence, Query, Suggestion, UnmatchedKeyword
 from lexsearch.searching.concepts import Concepts
 from lexsearch.searching.evidence import Reader, Search
@@ -38,24 +40,34 @@ class Explanation(NamedTuple):
 
 
 class Searcher:
-    """Answers queries with an engine and a lexicon."""
+    """Answers queries with an engine and a lexicon.
 
-    def __init__(self, engine: Engine, lexicon: Lexicon) -> None:
+    ranking: BM25's parameters in paper mode. weights: of all else.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        lexicon: Lexicon,
+        ranking: Ranking = PAPER,
+        weights: RankingWeights = WEIGHTS,
+    ) -> None:
         self._engine = engine
-        self._reader = Reader(engine)
-        self._concepts = Concepts(engine, lexicon, self._reader)
-        self._suggestions = Suggestions(engine, lexicon, self._reader, self._concepts)
+        scorer = self._scorer = Scorer(engine, weights, ranking)
+        self._reader = Reader(engine.analyzer, weights)
+        self._concepts = Concepts(engine, scorer, lexicon, self._reader)
+        self._suggestions = Suggestions(engine, scorer, lexicon, self._concepts)
 
     def find(self, query: Query, k: int, mode: str, match: Match, skip: int = 0) -> SearchHits:
         """The k best documents after the first `skip`; see `Index.search`."""
         if mode == "paper":
-            best, total = self._engine.bm25(query.text, skip + k)
+            best, total = self._scorer.bm25(query.text, skip + k)
             searches = [Search(keyword, None) for keyword in query.keywords]
         else:
             wanted = self._concepts.wanted(query, match == "all")
-            best, total = self._engine.search(self._ranked(wanted, match), skip + k)
+            best, total = self._scorer.search(self._ranked(wanted, match), skip + k)
             if match == "any":
-                total = self._engine.count(wanted)
+                total = self._scorer.count(wanted)
             searches = self._concepts.searches(query)
         documents = best[skip:]
         stored = self._engine.stored([scored.doc_id for scored in documents])
@@ -81,7 +93,7 @@ class Searcher:
         return tuple(
             UnmatchedKeyword(str(keyword), self._suggestions.nearest(keyword))
             for keyword, concept in lacked
-            if not self._engine.count(EngineQuery((concept,)))
+            if not self._scorer.count(EngineQuery((concept,)))
         )
 
     def explain(self, query: Query, doc_id: str) -> tuple[StoredDocument, Explanation]:
@@ -93,18 +105,18 @@ class Searcher:
     def rank(self, query: Query, k: int, mode: str, match: Match) -> list[ScoredDoc]:
         """The k best documents alone."""
         if mode == "paper":
-            return self._engine.bm25(query.text, k).best
+            return self._scorer.bm25(query.text, k).best
         wanted = self._concepts.wanted(query, match == "all")
-        return self._engine.search(self._ranked(wanted, match), k).best
+        return self._scorer.search(self._ranked(wanted, match), k).best
 
     def _ranked(self, wanted: EngineQuery, match: Match) -> EngineQuery:
         return self._concepts.ranked(wanted) if match == "any" else wanted
 
     def total(self, query: Query, match: Match) -> int:
         """How many documents match."""
-        return self._engine.count(self._concepts.wanted(query, match == "all"))
+        return self._scorer.count(self._concepts.wanted(query, match == "all"))
 
-    def state(self) -> int:
+    def state(self) -> Hashable:
         """As of the engine."""
         return self._engine.state()
 

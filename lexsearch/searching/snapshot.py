@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from lexsearch.engines import Engine, ScoredDoc, StoredDocument, open_engine
+from lexsearch.engines.weights import WEIGHTS, RankingWeights
 from lexsearch.errors import (
     EngineBroken,
     EngineOutdated,
@@ -41,8 +42,9 @@ log = logging.getLogger("lexsearch")
 class Snapshots:
     """Gives the snapshot of now to any number of threads."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, weights: RankingWeights = WEIGHTS) -> None:
         self._folder = folder
+        self._weights = weights
         self._lock = threading.Lock()
         self._now: Snapshot | None = None
         self._users: dict[Snapshot, int] = {}
@@ -82,7 +84,7 @@ class Snapshots:
     def _fresh(self) -> Snapshot:
         if self._now is None or not self._now.is_current():
             self._opened += 1
-            self._now = Snapshot(self._folder, self._opened)
+            self._now = Snapshot(self._folder, self._opened, self._weights)
             self._users[self._now] = 0
             self._close_unused()
         return self._now
@@ -100,8 +102,9 @@ class Snapshot:
     number: of this one among those of a process. Raises IndexNotFound for an index that is gone.
     """
 
-    def __init__(self, folder: Path, number: int) -> None:
+    def __init__(self, folder: Path, number: int, weights: RankingWeights = WEIGHTS) -> None:
         self.folder = folder
+        self._weights = weights
         self.settings = read_settings(folder)
         self.store = CaptionStore(folder / "captions")
         self._number = number
@@ -143,19 +146,20 @@ class Snapshot:
             if self._engine is None:
                 return None
             if (state := self._engine.state()) != self._learned_at or self._searcher is None:
-                self._searcher = Searcher(self._engine, self._lexicon)
+                ranking = self.settings.ranking
+                self._searcher = Searcher(self._engine, self._lexicon, ranking, self._weights)
                 self._learned_at = state
             return self._searcher
 
     def _open_engine(self) -> Engine | None:
         try:
-            engine = open_engine(self.folder / "lucene", self.settings.ranking)
+            engine = open_engine(self.folder / "lucene")
         except EngineBroken:
             if self.catalog.has_indexed():
                 raise
             return None  # a writer has stored the first captions, and is about to index them
         try:
-            self._lexicon = Lexicon(engine.terms, self._lexicon_file)
+            self._lexicon = Lexicon(engine.analyzer.terms, self._lexicon_file)
         except LexsearchError:
             engine.close()
             raise

@@ -6,9 +6,11 @@ import math
 from collections.abc import Iterable, Sequence
 
 from lexsearch.engines import Concept, Engine, EngineQuery, StoredDocument, Variant
+from lexsearch.engines.fields import SAID
+from lexsearch.engines.nodes import Term
+from lexsearch.engines.scoring import Scorer
 from lexsearch.records import Keyword, Query, Suggestion
 from lexsearch.searching.concepts import Concepts
-from lexsearch.searching.evidence import Reader
 from lexsearch.searching.typical import Tally
 from lexsearch.text.lexicon import Lexicon
 from lexsearch.text.words import words_of
@@ -25,11 +27,12 @@ class Suggestions:
     """Proposes words that an index knows."""
 
     def __init__(
-        self, engine: Engine, lexicon: Lexicon, reader: Reader, concepts: Concepts
+        self, engine: Engine, scorer: Scorer, lexicon: Lexicon, concepts: Concepts
     ) -> None:
         self._engine = engine
+        self._scorer = scorer
+        self._analyzer = engine.analyzer
         self._lexicon = lexicon
-        self._reader = reader
         self._concepts = concepts
 
     def nearest(self, keyword: Keyword) -> tuple[Suggestion, ...]:
@@ -37,28 +40,28 @@ class Suggestions:
         if keyword.field:
             return ()
         said = words_of(keyword.text)[:_MOST_NEAREST]
-        stems = self._engine.stems(said)
-        counts = self._engine.frequencies({stems[word] for word in said} - {""})
+        stems = self._analyzer.stems(said)
+        counts = self._scorer.said({stems[word] for word in said} - {""})
         near = [other.text for other in self._lexicon.alternatives(keyword.text)]
         phrases = []
         for place, word in enumerate(said):
             if stems[word] and not counts[stems[word]] and 2 < len(word) < _LONGEST_WORD:
-                alike = self._engine.similar(stems[word])[:_MOST_ALIKE]
+                alike = self._engine.similar(Term(SAID, stems[word]))[:_MOST_ALIKE]
                 near += alike
                 phrases += [" ".join([*said[:place], one, *said[place + 1 :]]) for one in alike]
         found = []
         if len(said) > 1:
             near += said
             for phrase in phrases:
-                if count := self._engine.count(EngineQuery((Concept((Variant(phrase),)),))):
+                if count := self._scorer.count(EngineQuery((Concept((Variant(phrase),)),))):
                     found.append(Suggestion(phrase, count))
         return (*found, *self._counted(near))[:_NEAREST]
 
     def _counted(self, words: Iterable[str]) -> tuple[Suggestion, ...]:
         """Those of the words that captions have, with how many pictures, each term once."""
         each = list(dict.fromkeys(words))
-        stems = self._engine.stems(each)
-        counts = self._engine.frequencies({stems[word] for word in each})
+        stems = self._analyzer.stems(each)
+        counts = self._scorer.said({stems[word] for word in each})
         known: dict[str, str] = {}
         for word in each:
             if stems[word] and counts[stems[word]]:
@@ -71,7 +74,7 @@ class Suggestions:
         """Keywords to add: words that split documents best, never one already used."""
         used = self._used(query)
         documents = self._engine.count() or 1
-        everywhere = self._engine.frequencies(said.having)
+        everywhere = self._scorer.said(said.having)
         values = []
         for term, count in said.having.items():
             share = count / len(stored)
@@ -97,6 +100,6 @@ class Suggestions:
                 concept = self._concepts.concept(keyword)
                 for one in (concept, *concept.parts):
                     texts = [keyword.text, *(way.text for way in one.variants)]
-                    terms = self._engine.terms(texts)
+                    terms = self._analyzer.terms(texts)
                     used.update(*(terms[text] for text in texts))
         return used

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from lexsearch.engines import Engine, StoredDocument
+from lexsearch.engines.scoring import Scorer
 from lexsearch.searching.evidence import Reader
 
 
@@ -44,7 +45,7 @@ def tally(reader: Reader, stored: Sequence[StoredDocument], weights: Sequence[fl
 
 
 def typical(
-    engine: Engine, stored: Sequence[StoredDocument], said: Tally, least: int
+    engine: Engine, scorer: Scorer, stored: Sequence[StoredDocument], said: Tally, least: int
 ) -> list[tuple[str, float]]:
     """(word, value) of words that documents say more often than others, best first.
 
@@ -53,7 +54,7 @@ def typical(
     `least` of the documents say tell nothing.
     """
     terms = [term for term, count in said.having.items() if count >= least]
-    everywhere = engine.frequencies(terms)
+    everywhere = scorer.said(terms)
     documents = engine.count() or 1
     values = []
     for term in terms:

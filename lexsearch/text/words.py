@@ -29,3 +29,22 @@ def words_of(text: str) -> list[str]:
         if "." not in plain and "'" not in plain:  # most captions; three times as fast
             return plain.translate(_SPACED).split()
     return _WORD.findall(text)
+
+
+def edits(one: str, other: str) -> int:
+    """How many letters must be put in, taken out, changed or swapped with their neighbour to make
+    one word of the other (optimal string alignment).
+    """
+    before: list[int] = []
+    last = list(range(len(other) + 1))
+    for row, letter in enumerate(one, 1):
+        current = [row]
+        for column, its in enumerate(other, 1):
+            cost = min(
+                last[column] + 1, current[column - 1] + 1, last[column - 1] + (letter != its)
+            )
+            if before and column > 1 and one[row - 2] == its and letter == other[column - 2]:
+                cost = min(cost, before[column - 2] + 1)
+            current.append(cost)
+        before, last = last, current
+    return last[-1]

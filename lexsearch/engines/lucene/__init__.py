@@ -1,7 +1,7 @@
 """Embedded Lucene: the classes in Pyserini's Anserini jar, called through pyjnius.
 
-An index written here opens in Pyserini (fields `id` and `contents`), and `bm25` ranks as
-Pyserini does. Crossing into Java costs microseconds a call, so documents go in by the block,
+An index written here opens in Pyserini (fields `id` and `contents`), and a bag of words ranks as it
+does there. Crossing into Java costs microseconds a call, so documents go in by the block,
 results come back as one string for all hits, and Java classes are declared with just the
 methods used (reflecting on a whole class takes milliseconds).
 """
@@ -10,43 +10,38 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
-from lexsearch.engines import Engine, EngineQuery, Ranking, ScoredDoc, StoredDocument, TopDocs
+from lexsearch.engines import Engine, ScoredDoc, StoredDocument, TopDocs
+from lexsearch.engines.fields import CONTENTS, unpack
 from lexsearch.engines.lucene import classes as _classes
 from lexsearch.engines.lucene import jvm as _jvm
-from lexsearch.engines.lucene.analysis import analyze, analyzer, clean, stems
-from lexsearch.engines.lucene.blocks import (
-    ANALYZERS,
-    CONTENTS,
-    ID,
-    PASSAGES,
-    SAID,
-    unpack,
-)
-from lexsearch.engines.lucene.faults import java_errors
+from lexsearch.engines.lucene.analysis import ANALYZER
+from lexsearch.engines.lucene.blocks import ID, PASSAGES
+from lexsearch.engines.lucene.faults import java_errors, translated
 from lexsearch.engines.lucene.layout import check_layout, has_index
-from lexsearch.engines.lucene.weighing import K1, B, Weigher
+from lexsearch.engines.lucene.render import Renderer
+from lexsearch.engines.nodes import Node, ScoredQuery, Term
 from lexsearch.errors import EngineBroken
-from lexsearch.memo import Memo
+from lexsearch.text.words import edits
 
 _MAX_CLAUSES = 65_536
 _COUNT_ALL = 2**31 - 1
-_MOST_FREQUENCIES = 200_000  # remembered
 _LATELY = 10_000  # of so many filters those used again and again are kept as sets of documents
 _FEW = 100  # hits; for more it pays to keep them in Java
 _TICK = 3_000_000_000  # nanoseconds: a disk like exFAT tells times no finer than two seconds
 _FOUND = re.compile(r"doc=(\d+).*?fields=\[([^,\]]+), \[([0-9a-f ]*)\]\]")
-_TERM = re.compile(rf"{SAID}:([^\s()^|]+)")
 
 
 class LuceneEngine(Engine):
-    """A Lucene index in a folder, open for reading."""
+    """A Lucene index in a folder, open for reading. Several threads search side by side."""
 
-    def __init__(self, folder: Path, ranking: Ranking) -> None:
+    analyzer = ANALYZER
+
+    def __init__(self, folder: Path) -> None:
         _jvm.start()
         if not has_index(folder):  # Lucene would make the folder
             raise EngineBroken(
@@ -55,120 +50,101 @@ class LuceneEngine(Engine):
         with java_errors(folder):
             java = self._java = _classes.load()
             self._folder = folder
-            self._similarity = java.BM25Similarity(ranking.k1, ranking.b)
             self._directory = java.FSDirectory.open(java.File(str(folder)).toPath())
-            self._reader: Any = None
-            self._seen: int | None = None
-            self._state = 0
             java.IndexSearcher.setMaxClauseCount(_MAX_CLAUSES)
-            self._refresh()
+            check_layout(self._directory, folder)
+            self._seen = _changed(folder)
+            self._commit = _Commit(java.DirectoryReader.open(self._directory), 1)
 
-    def _refresh(self) -> None:
-        """See what has been committed since, by whatever process."""
-        java = self._java
+    def _newest(self) -> _Commit:
+        """What has been committed last, by whatever process."""
         changed = _changed(self._folder)
-        if changed is not None and changed == self._seen:
-            return
-        if self._reader is None:
-            check_layout(self._directory, self._folder)
-            self._reader = java.DirectoryReader.open(self._directory)
-        else:
-            newer = java.DirectoryReader.openIfChanged(self._reader)
-            if newer is None:
-                self._seen = changed
-                return
-            check_layout(self._directory, self._folder)
-            self._reader.close()
-            self._reader = newer
-        self._seen = changed
-        self._paper = java.IndexSearcher(self._reader)
-        self._paper.setSimilarity(self._similarity)
-        self._searcher = java.IndexSearcher(self._reader)
-        self._searcher.setSimilarity(java.BM25Similarity(K1, B))
-        self._searcher.setQueryCachingPolicy(java.UsageTrackingQueryCachingPolicy(_LATELY))
-        self._state += 1
-        self._frequencies = Memo(self._count_in_index, _MOST_FREQUENCIES)
-        self._places: dict[str, int] = {}
-        self._weigher = Weigher(self._reader.getDocCount(SAID), self._frequency)
+        if changed is None or changed != self._seen:
+            newer = self._java.DirectoryReader.openIfChanged(self._commit.reader)
+            if newer is not None:
+                check_layout(self._directory, self._folder)
+                old, self._commit = self._commit, _Commit(newer, self._commit.number + 1)
+                old.reader.close()  # searches that are under way hold it open
+            self._seen = changed
+        return self._commit
 
-    def bm25(self, text: str, k: int) -> TopDocs:
+    def search(self, query: ScoredQuery, k: int) -> TopDocs:
         with java_errors(self._folder):
-            self._refresh()
-            builder = self._java.QueryBuilder(analyzer(ANALYZERS[CONTENTS]))
-            query = builder.createBooleanQuery(CONTENTS, clean(text))
-            return self._best(self._paper, query, k)
+            commit = self._newest()
+            commit.reader.incRef()
+        try:
+            if query.first is not None and k <= _FEW:
+                best = self._best(commit, query, query.first, k)
+                if len(best.best) == k:
+                    return TopDocs(best.best, self._count(commit, query))
+            return self._best(commit, query, query.tree, k)
+        finally:
+            with java_errors(self._folder):
+                commit.reader.decRef()
 
-    def search(self, wanted: EngineQuery, k: int) -> TopDocs:
-        with java_errors(self._folder):
-            self._refresh()
-            if len(wanted.concepts) > 1 and k <= _FEW and not wanted.everything:
-                # Whoever has all of them comes first: often there is no need to look further.
-                whole = self._best(self._searcher, self._weigher.query(wanted, together=True), k)
-                if len(whole.best) == k:
-                    return TopDocs(whole.best, self._count(wanted))
-            return self._best(self._searcher, self._weigher.query(wanted), k)
-
-    def _best(self, searcher: Any, query: Any, k: int) -> TopDocs:
-        limit = min(k, self._reader.numDocs())
-        if query is None:
-            return TopDocs([], 0)
+    def _best(self, commit: _Commit, query: ScoredQuery, tree: Node, k: int) -> TopDocs:
+        limit = min(k, commit.documents)
         if limit <= 0:
-            return TopDocs([], int(searcher.count(query)))
-        found = _search(searcher, query, limit)
-        scored = []
-        for place, score, digits in _FOUND.findall(_as_text(found, limit)):
-            doc_id = _from_hex(digits)
-            self._places[doc_id] = int(place)
-            scored.append(ScoredDoc(doc_id, float(score)))
-        return TopDocs(scored, int(found.totalHits.value))
-
-    def count(self, wanted: EngineQuery | None = None) -> int:
+            return TopDocs([], self._count(commit, query))
         with java_errors(self._folder):
-            self._refresh()
-            return int(self._reader.numDocs()) if wanted is None else self._count(wanted)
+            rendered = commit.renderer.scored(tree)
+            searcher = commit.searcher(query.k1, query.b)
+            manager = _collector(limit)
+        with translated(self._folder):
+            found = searcher.search(rendered, manager)  # others may search meanwhile
+        with java_errors(self._folder):
+            total = int(found.totalHits.value)
+            rows = _FOUND.findall(_as_text(found, limit))
+        if len(rows) != min(limit, total):
+            raise RuntimeError(f"Lucene told {len(rows)} of {min(limit, total)} hits")
+        scored = []
+        for place, score, digits in rows:
+            doc_id = _from_hex(digits)
+            commit.places[doc_id] = int(place)
+            scored.append(ScoredDoc(doc_id, float(score)))
+        return TopDocs(scored, total)
 
-    def _count(self, wanted: EngineQuery) -> int:
-        query = self._weigher.matching(wanted)
-        return int(self._searcher.count(query)) if query is not None else 0
+    def count(self, query: ScoredQuery | None = None) -> int:
+        with java_errors(self._folder):
+            commit = self._newest()
+            return commit.documents if query is None else self._count(commit, query)
+
+    def _count(self, commit: _Commit, query: ScoredQuery) -> int:
+        with java_errors(self._folder):
+            matched = commit.renderer.matched(query.tree)
+            return int(commit.searcher(query.k1, query.b).count(matched))
 
     def state(self) -> int:
         with java_errors(self._folder):
-            self._refresh()
-            return self._state
+            return self._newest().number
 
-    def terms(self, texts: Collection[str]) -> Mapping[str, tuple[str, ...]]:
-        return analyze(ANALYZERS[SAID], texts)
-
-    def stems(
-        self, words: Collection[str], field: str = "caption", *, paper: bool = False
-    ) -> Mapping[str, str]:
-        known_as = field if field in ANALYZERS else CONTENTS if paper else SAID
-        return stems(ANALYZERS[known_as], words)
-
-    def frequencies(self, terms: Iterable[str]) -> Mapping[str, int]:
+    def frequencies(self, terms: Collection[Term]) -> Mapping[Term, int]:
         with java_errors(self._folder):
-            self._refresh()
-            return {term: self._frequency(SAID, term) for term in terms}
+            reader = self._newest().reader
+            return {
+                term: int(reader.docFreq(self._java.Term(*term)))
+                if term.text
+                else int(reader.getDocCount(term.field))
+                for term in terms
+            }
 
-    def _frequency(self, field: str, term: str) -> int:
-        return self._frequencies[field, term]
-
-    def _count_in_index(self, term: tuple[str, str]) -> int:
-        return int(self._reader.docFreq(self._java.Term(*term)))
-
-    def similar(self, term: str) -> list[str]:
+    def similar(self, term: Term) -> list[str]:
+        most = 1 if len(term.text) < 6 else 2
         with java_errors(self._folder):
-            self._refresh()
-            fuzzy = self._java.FuzzyQuery(self._java.Term(SAID, term), 1 if len(term) < 6 else 2)
-            return _TERM.findall(fuzzy.rewrite(self._searcher).toString())
+            fuzzy = self._java.FuzzyQuery(self._java.Term(*term), most)
+            rewritten = fuzzy.rewrite(self._newest().searcher(1.0, 0.0)).toString()
+        words = re.findall(rf"{term.field}:([^\s()^|]+)", rewritten)
+        counts = self.frequencies([Term(term.field, word) for word in words])
+        near = [(edits(term.text, one.text), -count, one.text) for one, count in counts.items()]
+        return [text for far, _, text in sorted(near) if far]
 
     def stored(self, doc_ids: Sequence[str]) -> list[StoredDocument]:
         with java_errors(self._folder):
-            self._refresh()
-            fields = self._searcher.storedFields()
+            commit = self._newest()
+            fields = commit.searcher(1.0, 0.0).storedFields()
             found = []
             for doc_id in doc_ids:
-                place = self._place(doc_id)
+                place = commit.place(doc_id)
                 if place is None:
                     found.append(StoredDocument())
                     continue
@@ -176,28 +152,49 @@ class LuceneEngine(Engine):
                 found.append(unpack(document.get(PASSAGES), document.get(CONTENTS)))
             return found
 
-    def _place(self, doc_id: str) -> int | None:
-        if doc_id not in self._places:
-            by_id = self._java.TermQuery(self._java.Term(ID, doc_id))
-            found = _search(self._searcher, by_id, 1).scoreDocs
-            if not found:
-                return None
-            self._places[doc_id] = found[0].doc
-        return self._places[doc_id]
-
     def close(self) -> None:
         with java_errors(self._folder):
-            self._reader.close()
+            self._commit.reader.close()
             self._directory.close()
 
 
-def _search(searcher: Any, query: Any, limit: int) -> Any:
-    """TopFieldDocs of the best by score and then id, with all that match counted."""
+class _Commit:
+    """One state of an index, and what was made for it. Java's lock is held when it is asked."""
+
+    def __init__(self, reader: Any, number: int) -> None:
+        self.reader = reader
+        self.number = number
+        self.documents = int(reader.numDocs())
+        self.places: dict[str, int] = {}
+        self.renderer = Renderer()
+        self._searchers: dict[tuple[float, float], Any] = {}
+
+    def searcher(self, k1: float, b: float) -> Any:
+        """A searcher with its class to itself, so that it may search without the lock."""
+        if (k1, b) not in self._searchers:
+            java = _classes.load()
+            searcher = _classes.of_its_own("L/search/IndexSearcher")(self.reader)
+            searcher.setSimilarity(java.BM25Similarity(k1, b))
+            searcher.setQueryCachingPolicy(java.UsageTrackingQueryCachingPolicy(_LATELY))
+            self._searchers[k1, b] = searcher
+        return self._searchers[k1, b]
+
+    def place(self, doc_id: str) -> int | None:
+        """Lucene's number of a document."""
+        if doc_id not in self.places:
+            java = _classes.load()
+            by_id = java.TermQuery(java.Term(ID, doc_id))
+            found = self.searcher(1.0, 0.0).search(by_id, _collector(1)).scoreDocs
+            if not found:
+                return None
+            self.places[doc_id] = found[0].doc
+        return self.places[doc_id]
+
+
+def _collector(limit: int) -> Any:
+    """Collects the best by score and then id, with all that match counted."""
     java = _classes.load()
-    manager = java.TopFieldCollector.createSharedManager(
-        _by_score_then_id(), limit, None, _COUNT_ALL
-    )
-    return searcher.search(query, manager)
+    return java.TopFieldCollector.createSharedManager(_by_score_then_id(), limit, None, _COUNT_ALL)
 
 
 def _changed(folder: Path) -> int | None:

@@ -1,27 +1,24 @@
-"""How texts become terms: Lucene's analyzers, made once, and asked directly.
+"""How texts become terms: Lucene's analyzers, made once.
 
-"english" brings word forms together (bus, buses; man, men; colour, color) with a list made from
-WordNet and KStem; "porter" is the paper's (Pyserini's default: Porter stems and stop words);
-"plain" takes words as they are written, but for case and accents; "exact" a whole text as it is.
+"english" brings word forms together with a list made from WordNet and KStem; "porter" is
+Pyserini's default; see lexsearch.text.analysis.
 """
 
 from __future__ import annotations
 
 import hashlib
 from bisect import bisect_right
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
 from itertools import accumulate
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from lexsearch.engines.lucene import classes as _classes
+from lexsearch.text.analysis import FORMS, Analyzer, Terms, Token, clean
 
-_LEXICON = Path(__file__).parents[2] / "text" / "lexicon"
-_FORMS = "irregular.txt"
-_ATTRIBUTES = (
-    "org.apache.lucene.analysis.tokenattributes.CharTermAttribute",
-    "org.apache.lucene.analysis.tokenattributes.OffsetAttribute",
+_TERM, _OFFSET, _STEP = (
+    f"org.apache.lucene.analysis.tokenattributes.{name}Attribute"
+    for name in ("CharTerm", "Offset", "PositionIncrement")
 )
 _CHAINS: dict[str, tuple[tuple[str, dict[str, str]], ...]] = {
     "exact": (("core.KeywordTokenizerFactory", {}),),
@@ -36,7 +33,7 @@ _CHAINS: dict[str, tuple[tuple[str, dict[str, str]], ...]] = {
         ("en.EnglishPossessiveFilterFactory", {}),
         ("core.StopFilterFactory", {}),
         ("miscellaneous.ASCIIFoldingFilterFactory", {}),
-        ("miscellaneous.StemmerOverrideFilterFactory", {"dictionary": _FORMS}),
+        ("miscellaneous.StemmerOverrideFilterFactory", {"dictionary": FORMS.name}),
         ("en.KStemFilterFactory", {}),
     ),
 }
@@ -44,11 +41,11 @@ _CHAINS: dict[str, tuple[tuple[str, dict[str, str]], ...]] = {
 
 @cache
 def analyzer(name: str) -> Any:
-    """A Lucene analyzer by name: "english", "porter" or "plain"."""
+    """The Lucene analyzer of a chain."""
     java = _classes.load()
     if name == "porter":
         return java.EnglishAnalyzer()
-    builder = java.CustomAnalyzer.builder(java.File(str(_LEXICON)).toPath())
+    builder = java.CustomAnalyzer.builder(java.File(str(FORMS.parent)).toPath())
     for factory, settings in _CHAINS[name]:
         arguments = java.HashMap()
         for key, value in settings.items():
@@ -64,88 +61,47 @@ def analyzer(name: str) -> Any:
 @cache
 def fingerprint() -> str:
     """Changes whenever the same text would become other terms."""
-    settings = repr(_CHAINS).encode() + (_LEXICON / _FORMS).read_bytes()
+    settings = repr(_CHAINS).encode() + FORMS.read_bytes()
     return hashlib.blake2b(settings, digest_size=8).hexdigest()
 
 
-@cache
-def irregular_forms() -> dict[str, list[str]]:
-    """The word forms on the list, by the term that they become."""
-    forms: dict[str, list[str]] = {}
-    for line in (_LEXICON / _FORMS).read_text("utf-8").splitlines():
-        form, tab, term = line.partition("\t")
-        if tab:
-            forms.setdefault(term, []).append(form)
-    return forms
-
-
-T = TypeVar("T")
-Terms = tuple[str, ...]
-_analysed: dict[str, dict[str, Terms]] = {}
-_stems: dict[str, dict[str, str]] = {}
-_MOST_TEXTS, _MOST_STEMS = 100_000, 500_000  # remembered
-
-
-def analyze(name: str, texts: Collection[str]) -> Mapping[str, Terms]:
-    """For each text the terms that an analyzer makes of it, in order; and the same of texts asked
-    for before. All new ones are analysed in one go.
-    """
-    known = _room(_analysed, name, _MOST_TEXTS)
-    new = [text for text in texts if text not in known]
-    known.update(zip(new, _analyze_each(name, new), strict=True))
-    return known
-
-
-def stems(name: str, words: Collection[str]) -> Mapping[str, str]:
-    """As `analyze`, of single words: the term of each, "" for those that are left out."""
-    known = _room(_stems, name, _MOST_STEMS)
-    new = [word for word in words if word not in known]
-    known.update(
-        (word, "".join(terms[-1:]))
-        for word, terms in zip(new, _analyze_each(name, new), strict=True)
-    )
-    return known
-
-
-def _room(remembered: dict[str, dict[str, T]], name: str, most: int) -> dict[str, T]:
-    """What is remembered of an analyzer; forgotten when it is too much, but not by those who were
-    given it before.
-    """
-    if len(remembered.setdefault(name, {})) > most:
-        remembered[name] = {}
-    return remembered[name]
-
-
-def _analyze_each(name: str, texts: Sequence[str]) -> list[Terms]:
-    if not texts:
-        return []
-    cleaned = [clean(text) for text in texts]
-    beyond = list(accumulate(len(text.encode("utf-16-le")) // 2 + 1 for text in cleaned))
-    found: list[list[str]] = [[] for _ in texts]
-    with _classes.calls:
-        for term, start in analyze_at(name, "\n".join(cleaned)):
-            found[bisect_right(beyond, start)].append(term)
-    return [tuple(terms) for terms in found]
-
-
-def analyze_at(name: str, text: str) -> list[tuple[str, int]]:
-    """(term, where it starts in the text, in UTF-16 units) in order."""
+def _run(chain: str, text: str, attribute: str, read: str) -> list[tuple[str, int]]:
+    """(term, an attribute of it) of each term of a text, in order."""
     java = _classes.load()
-    stream = analyzer(name).tokenStream("contents", clean(text))
+    stream = analyzer(chain).tokenStream("contents", text)
     try:
-        term, offset = (
-            java.cast(name, stream.addAttribute(java.find(name))) for name in _ATTRIBUTES
+        term, more = (
+            java.cast(name, stream.addAttribute(java.find(name))) for name in (_TERM, attribute)
         )
         stream.reset()
         terms = []
         while stream.incrementToken():
-            terms.append((term.toString(), offset.startOffset()))
+            terms.append((term.toString(), getattr(more, read)()))
         stream.end()
         return terms
     finally:
         stream.close()
 
 
-def clean(text: str) -> str:
-    """Text that survives the way into Java: no lone surrogates, no NUL."""
-    return text.encode("utf-8", "replace").decode().replace("\0", " ")
+class LuceneAnalyzer(Analyzer):
+    """Lucene's analyzers, asked directly: no index is needed."""
+
+    def tokens(self, text: str, chain: str) -> list[Token]:
+        with _classes.calls:
+            return [Token(*row) for row in _run(chain, clean(text), _STEP, "getPositionIncrement")]
+
+    def analyze(self, texts: Sequence[str], chain: str) -> list[Terms]:
+        """All in one go: crossing into Java for each would take longer than the work there."""
+        if not texts:
+            return []
+        cleaned = [clean(text) for text in texts]
+        beyond = list(accumulate(len(text.encode("utf-16-le")) // 2 + 1 for text in cleaned))
+        found: list[list[str]] = [[] for _ in texts]
+        with _classes.calls:
+            for term, start in _run(chain, "\n".join(cleaned), _OFFSET, "startOffset"):
+                found[bisect_right(beyond, start)].append(term)
+        return [tuple(terms) for terms in found]
+
+
+ANALYZER = LuceneAnalyzer()
+"""The one of this process: what it remembers serves all indexes."""

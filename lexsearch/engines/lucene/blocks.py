@@ -1,37 +1,20 @@
 """From documents to Java documents, many at once.
 
-id        the doc_id
-contents  all captions: what the paper ranks, and where phrases are looked for
-said      each word once for each caption that says it, so that a word's frequency is the
-          number of captions that agree on it
-text, name, about, date   what is known of the picture beside its captions
-passages  which crop said what, as JSON; stored, not searched
+Beside the fields of every engine (lexsearch.engines.fields) each has its `id`, and stored, not
+searched, its captions and `passages`.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Set
-from itertools import islice
 from typing import Any
 
-from lexsearch.engines import StoredDocument
+from lexsearch.engines.fields import BESIDE, CONTENTS, SAID, pack, texts_of
 from lexsearch.engines.lucene import classes as _classes
-from lexsearch.engines.lucene.analysis import clean
-from lexsearch.records import Box, Document, Passage
-from lexsearch.text.words import words_of
+from lexsearch.records import Document
+from lexsearch.text.analysis import clean
 
-ID, CONTENTS, SAID, PASSAGES = "id", "contents", "said", "passages"
-ANALYZERS = {
-    CONTENTS: "porter",
-    SAID: "english",
-    "text": "plain",
-    "name": "plain",
-    "about": "english",
-    "date": "exact",
-}
-_BESIDE = ("text", "name", "about", "date")
-_GAP = "\n" + 6 * "a "  # stop words: no terms, but no phrase reaches over so many
+ID, PASSAGES = "id", "passages"
 _BLOCK_DOCUMENTS, _BLOCK_CHARACTERS = 256, 200_000  # handed to Java at once, at most
 
 
@@ -50,13 +33,10 @@ class Block:
         for fields, document in zip(self._fields, documents.values(), strict=False):
             fields[ID].setStringValue(document.doc_id)
             fields["ids"].setBytesValue(java.BytesRef(document.doc_id))
-            contents = clean(document.contents)
-            fields["stored"].setStringValue(contents)
-            fields[CONTENTS].setStringValue(contents.replace("\n", _GAP))
-            fields[SAID].setStringValue(clean(_once(document)))
-            fields[PASSAGES].setStringValue(clean(_pack(document)))
-            for name in _BESIDE:
-                fields[name].setStringValue(clean(_beside(document, name)))
+            fields["stored"].setStringValue(clean(document.contents))
+            fields[PASSAGES].setStringValue(pack(document))
+            for name, text in texts_of(document).items():
+                fields[name].setStringValue(text)
         self.doc_ids = documents.keys()
         self.terms = [java.Term(ID, doc_id) for doc_id in documents]
         self.documents = self._all.subList(0, len(documents))
@@ -74,7 +54,7 @@ class Block:
             SAID: java.Field(SAID, "", counted),
             PASSAGES: java.StoredField(PASSAGES, ""),
         }
-        fields |= {name: java.TextField(name, "", java.Store.NO) for name in _BESIDE}
+        fields |= {name: java.TextField(name, "", java.Store.NO) for name in BESIDE}
         document = java.Document()
         for field in fields.values():
             document.add(field)
@@ -94,40 +74,3 @@ def in_blocks(documents: Iterable[Document]) -> Iterator[dict[str, Document]]:
             block, characters = {}, 0
     if block:
         yield block
-
-
-def _captions(document: Document) -> list[str]:
-    if document.passages:
-        return [passage.text for passage in document.passages if passage.field == "caption"]
-    return document.contents.splitlines()
-
-
-def _once(document: Document) -> str:
-    """Each word once a caption."""
-    return "\n".join(" ".join(dict.fromkeys(words_of(text))) for text in _captions(document))
-
-
-def _beside(document: Document, field: str) -> str:
-    return "\n".join(passage.text for passage in document.passages if passage.field == field)
-
-
-def _pack(document: Document) -> str:
-    """The passages; the words of captions are left out, since `contents` holds them."""
-    rows = [
-        [row.crop, row.box] if row.field == "caption" else [row.crop, row.box, row.field, row.text]
-        for row in document.passages
-    ]
-    return json.dumps([document.size, rows], separators=(",", ":"), ensure_ascii=False)
-
-
-def unpack(packed: str, contents: str) -> StoredDocument:
-    """What `_pack` made, with the captions, one a line of the contents, put back."""
-    size, rows = json.loads(packed)
-    lines = iter(contents.split("\n"))
-    if not rows:
-        return StoredDocument(tuple(map(Passage, lines)))
-    passages = []
-    for crop, box, *rest in rows:
-        field, text = rest or ("caption", "".join(islice(lines, 1)))
-        passages.append(Passage(text, field, crop, Box(*box) if box else None))
-    return StoredDocument(tuple(passages), tuple(size) if size else None)

@@ -115,6 +115,11 @@ _DECLARATIONS: dict[str, tuple[list[str], dict[str, str], dict[str, str]]] = {
     ),
     "L/util/Attribute": ([], {}, {}),
     "L/analysis/tokenattributes/CharTermAttribute": ([], {"toString": f"(){_STRING}"}, {}),
+    "L/analysis/tokenattributes/PositionIncrementAttribute": (
+        [],
+        {"getPositionIncrement": "()I"},
+        {},
+    ),
     "L/analysis/tokenattributes/OffsetAttribute": ([], {"startOffset": "()I"}, {}),
     "L/util/BytesRef": (["(LJ/lang/CharSequence;)V"], {}, {}),
     "L/document/Field$Store": (
@@ -181,6 +186,8 @@ _DECLARATIONS: dict[str, tuple[list[str], dict[str, str], dict[str, str]]] = {
         [],
         {
             "numDocs": "()I",
+            "incRef": "()V",
+            "decRef": "()V",
             "getDocCount": f"({_STRING})I",
             "docFreq": "(LL/index/Term;)I",
             "close": "()V",
@@ -197,11 +204,6 @@ _DECLARATIONS: dict[str, tuple[list[str], dict[str, str], dict[str, str]]] = {
     ),
     "L/index/StoredFields": ([], {"document": "(I)LL/document/Document;"}, {}),
     "L/search/similarities/BM25Similarity": (["(FF)V"], {}, {}),
-    "L/util/QueryBuilder": (
-        ["(LL/analysis/Analyzer;)V"],
-        {"createBooleanQuery": f"({_STRING}{_STRING}){_QUERY}"},
-        {},
-    ),
     "L/search/Query": ([], {"toString": f"(){_STRING}"}, {}),
     "L/search/TermQuery": (["(LL/index/Term;)V"], {}, {}),
     "L/search/PrefixQuery": (["(LL/index/Term;)V"], {}, {}),

@@ -63,16 +63,23 @@ _MEANINGS: dict[str, tuple[type[LexsearchError], str]] = {
 @contextmanager
 def java_errors(folder: Path) -> Iterator[None]:
     """Hold the lock on Java, and translate what it throws."""
+    _jvm.start()
+    with _classes.calls, translated(folder):
+        yield
+
+
+@contextmanager
+def translated(folder: Path) -> Iterator[None]:
+    """Translate what Java throws, without the lock."""
     jnius = _jvm.start()
-    with _classes.calls:
-        try:
-            yield
-        except jnius.JavaException as error:
-            reason = str(error.innermessage or error.classname)
-            told = (reason, *(error.stacktrace or ()))
-            full = any("No space left" in line for line in told)
-            meaning = _FULL if full else _MEANINGS.get(str(error.classname))
-            if meaning is None:
-                raise
-            kind, message = meaning
-            raise kind(message.format(folder=folder, reason=reason)) from error
+    try:
+        yield
+    except jnius.JavaException as error:
+        reason = str(error.innermessage or error.classname)
+        told = (reason, *(error.stacktrace or ()))
+        full = any("No space left" in line for line in told)
+        meaning = _FULL if full else _MEANINGS.get(str(error.classname))
+        if meaning is None:
+            raise
+        kind, message = meaning
+        raise kind(message.format(folder=folder, reason=reason)) from error

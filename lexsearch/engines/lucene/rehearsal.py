@@ -8,9 +8,12 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from lexsearch.engines import Concept, EngineQuery, Ranking, Variant
+from lexsearch.engines import Concept, EngineQuery, Variant
+from lexsearch.engines.fields import SAID
 from lexsearch.engines.lucene import LuceneEngine, jvm
 from lexsearch.engines.lucene.writer import LuceneWriter
+from lexsearch.engines.nodes import Term
+from lexsearch.engines.scoring import Scorer
 from lexsearch.records import Document
 
 _OFTEN = 6  # times that a filter is used until it is kept
@@ -19,7 +22,8 @@ _OFTEN = 6  # times that a filter is used until it is kept
 def rehearse(folder: Path) -> None:
     """Index and search some documents, enough that every class needed gets loaded."""
     writer = LuceneWriter(folder / "lucene")
-    engine = LuceneEngine(folder / "lucene", Ranking())
+    engine = LuceneEngine(folder / "lucene")
+    scorer = Scorer(engine)
     for start in (0, 1000):
         texts = {f"{n}": f"{'a bus ' * (n % 9)} lights {n}" for n in range(start, start + 1000)}
         texts["0"] = "two buses, one coach, light bus stops"
@@ -32,10 +36,10 @@ def rehearse(folder: Path) -> None:
     for concepts in ((bus,), (bus, light), (bus, light, stop), (sentence,)):
         wanted = EngineQuery(concepts)
         for _ in range(_OFTEN):
-            engine.count(wanted)
-        engine.stored([scored.doc_id for scored in engine.search(wanted, 10).best])
-    engine.bm25("bus light", 10)
-    engine.similar("lihgt")
+            scorer.count(wanted)
+        engine.stored([scored.doc_id for scored in scorer.search(wanted, 10).best])
+    scorer.bm25("bus light", 10)
+    engine.similar(Term(SAID, "lihgt"))
     writer.delete(["1"])
     writer.commit()
     writer.close()

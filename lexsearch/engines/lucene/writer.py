@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from lexsearch.engines import EngineWriter
+from lexsearch.engines.fields import CHAINS
 from lexsearch.engines.lucene import classes as _classes
 from lexsearch.engines.lucene import jvm as _jvm
 from lexsearch.engines.lucene.analysis import analyzer
-from lexsearch.engines.lucene.blocks import ANALYZERS, ID, Block, in_blocks
+from lexsearch.engines.lucene.blocks import ID, Block, in_blocks
 from lexsearch.engines.lucene.faults import java_errors
 from lexsearch.engines.lucene.layout import MADE, check_layout, has_index, layout
 from lexsearch.errors import EngineBroken, EngineOutdated
@@ -163,8 +164,8 @@ def _drop_unreadable(directory: Any, folder: Path) -> None:
 def _by_field() -> Any:
     """The analyzer that IndexWriter is given: for each field its own."""
     java = _classes.load()
-    analyzers = {field: analyzer(name) for field, name in ANALYZERS.items()}
-    by_field = java.HashMap()  # filled after: see `weighing` on methods of pyjnius
+    analyzers = {field: analyzer(name) for field, name in CHAINS.items()}
+    by_field = java.HashMap()  # filled after: see `render` on methods of pyjnius
     for field, one in analyzers.items():
         by_field.put(field, one)
     return java.PerFieldAnalyzerWrapper(analyzer("plain"), by_field)

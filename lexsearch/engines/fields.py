@@ -1,0 +1,85 @@
+"""The fields of a text index, the same in every engine.
+
+contents  all captions: what the paper ranks, and where phrases are looked for
+said      each word once for each caption that says it, so that a word's frequency is the
+          number of captions that agree on it
+text, name, about, date   what is known of the picture beside its captions
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from itertools import islice
+
+from lexsearch.engines import StoredDocument
+from lexsearch.records import Box, Document, Passage
+from lexsearch.text.analysis import clean
+from lexsearch.text.words import words_of
+
+CONTENTS, SAID, DATE = "contents", "said", "date"
+CHAINS = {
+    CONTENTS: "porter",
+    SAID: "english",
+    "text": "plain",
+    "name": "plain",
+    "about": "english",
+    DATE: "exact",
+}
+"""For each field the chain (see lexsearch.text.analysis) that makes its terms."""
+
+BESIDE = ("text", "name", "about", DATE)
+_GAP = "\n" + 6 * "a "  # stop words: no terms, but no phrase reaches over so many
+
+
+def chain_of(field: str) -> str:
+    """The chain that a passage of a field is read by, where keywords are looked for."""
+    return CHAINS.get(field, CHAINS[SAID])
+
+
+def texts_of(document: Document) -> dict[str, str]:
+    """For each field the text that its terms are made of."""
+    texts = {
+        CONTENTS: clean(document.contents).replace("\n", _GAP),
+        SAID: clean(_once(document)),
+    }
+    for field in BESIDE:
+        rows = (passage.text for passage in document.passages if passage.field == field)
+        texts[field] = clean("\n".join(rows))
+    return texts
+
+
+def captions_of(document: Document) -> list[str]:
+    """The captions, where a document has no passages the lines of its contents."""
+    if document.passages:
+        return [passage.text for passage in document.passages if passage.field == "caption"]
+    return document.contents.splitlines()
+
+
+def _once(document: Document) -> str:
+    """Each word once a caption."""
+    return "\n".join(" ".join(dict.fromkeys(words_of(text))) for text in captions_of(document))
+
+
+def pack(document: Document) -> str:
+    """The passages as JSON; the words of captions are left out, since `contents` holds them."""
+    rows = [
+        [row.crop, row.box] if row.field == "caption" else [row.crop, row.box, row.field, row.text]
+        for row in document.passages
+    ]
+    return clean(json.dumps([document.size, rows], separators=(",", ":"), ensure_ascii=False))
+
+
+def unpack(packed: str, contents: str) -> StoredDocument:
+    """What `pack` made, with the captions, one a line of the contents, put back."""
+    size, rows = json.loads(packed)
+    lines = iter(contents.split("\n"))
+    if not rows:
+        return StoredDocument(tuple(map(Passage, lines)))
+    return StoredDocument(tuple(_passages(rows, lines)), tuple(size) if size else None)
+
+
+def _passages(rows: list[list[object]], lines: Iterator[str]) -> Iterator[Passage]:
+    for crop, box, *rest in rows:
+        field, text = rest or ("caption", "".join(islice(lines, 1)))
+        yield Passage(str(text), str(field), str(crop), Box(*box) if box else None)  # type: ignore[misc]

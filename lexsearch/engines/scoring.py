@@ -1,0 +1,337 @@
+"""How documents are scored: docs/how-it-ranks.md in code.
+
+A `Scorer` makes a tree (lexsearch.engines.nodes) from what is wanted, from how many documents have
+each term, and from the weights; any engine runs it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+from lexsearch.engines import PAPER, Concept, Engine, EngineQuery, Ranking, TopDocs, Variant
+from lexsearch.engines.fields import CHAINS, CONTENTS, DATE, SAID
+from lexsearch.engines.nodes import (
+    Bool,
+    Boost,
+    Constant,
+    MatchAll,
+    Node,
+    Phrase,
+    Prefix,
+    ScoredQuery,
+    Sqrt,
+    Synonyms,
+    Term,
+    idf_of,
+)
+from lexsearch.engines.weights import WEIGHTS, RankingWeights
+from lexsearch.memo import Memo
+from lexsearch.text.analysis import Analyzer, clean, irregular_forms
+from lexsearch.text.words import words_of
+
+_MOST_FREQUENCIES = 200_000  # remembered
+
+
+class Parts(NamedTuple):
+    """The trees of one concept.
+
+    match: which documents match, or None when none can. score: how well any document does, if
+    only by a hint. found: both in one, only for those that match.
+    """
+
+    match: Node | None
+    score: Node
+    found: Node | None
+
+
+class Scorer:
+    """Ranks the documents of an engine by what is wanted, with `weights`."""
+
+    def __init__(
+        self, engine: Engine, weights: RankingWeights = WEIGHTS, ranking: Ranking = PAPER
+    ) -> None:
+        self.weights = weights
+        self._engine = engine
+        self._ranking = ranking
+        self._state: object = None
+        self._frequencies: dict[Term, int] = {}
+        self._parts: Memo[Concept, Parts | None] = Memo(self._parts_of)
+
+    def search(self, wanted: EngineQuery, k: int) -> TopDocs:
+        """The k best documents, ties in order of doc_id."""
+        query = self.query(wanted)
+        return TopDocs([], 0) if query is None else self._engine.search(query, k)
+
+    def count(self, wanted: EngineQuery) -> int:
+        """How many documents match."""
+        query = self.query(wanted._replace(everything=False))
+        return 0 if query is None else self._engine.count(query)
+
+    def bm25(self, text: str, k: int) -> TopDocs:
+        """The k best documents for a bag of words by BM25 with Porter stems: what the paper does
+        (Sec. 3.2), and what Pyserini gives.
+        """
+        query = self.bag(text)
+        return TopDocs([], 0) if query is None else self._engine.search(query, k)
+
+    def said(self, terms: Iterable[str]) -> Mapping[str, int]:
+        """For each term, how many documents have it in a caption."""
+        self._heed()
+        each = {Term(SAID, term) for term in terms}
+        self._learn(each)
+        return {term.text: self._frequencies[term] for term in each}
+
+    def bag(self, text: str) -> ScoredQuery | None:
+        """The tree of `bm25`; None when nothing can match."""
+        self._heed()
+        [stems] = self._engine.analyzer.analyze([text], CHAINS[CONTENTS])
+        counts = Counter(Term(CONTENTS, stem) for stem in stems)
+        self._learn(counts)
+        ranking = self._ranking
+        terms = [_boost(term, n) for term, n in counts.items() if self._frequencies[term]]
+        return ScoredQuery(_any(terms), None, ranking.k1, ranking.b) if terms else None
+
+    def query(self, wanted: EngineQuery) -> ScoredQuery | None:
+        """The tree of `search`; None when nothing can match.
+
+        A document's score is the number of concepts that match, plus a share of the mean of how
+        well they do, as a square root: so twice a little is better than once a lot.
+        """
+        self._heed()
+        self._prepare((*wanted.concepts, *wanted.required, *wanted.excluded))
+        known = [parts for one in wanted.concepts if (parts := self._parts[one]) is not None]
+        limits = self._limits(wanted)
+        share = self.weights.share / (len(wanted.concepts) or 1)
+        scores = (self._everything if wanted.everything else self._named)(known, share)
+        if limits is None or (wanted.concepts and not scores):
+            return None
+        tree = limits._replace(must=(_any(scores) if scores else MatchAll(),))
+        first = None
+        if 1 < len(scores) == len(wanted.concepts) and not wanted.everything:
+            # Whoever has all of them comes first.
+            first = limits._replace(must=(Bool(should=tuple(scores), least=len(scores)),))
+        return ScoredQuery(tree, first, self.weights.k1, self.weights.b)
+
+    def _named(self, known: Sequence[Parts], share: float) -> list[Node]:
+        tier = self.weights.tier
+        if self.weights.root:
+            return [Sqrt(one.found, share, tier) for one in known if one.found is not None]
+        return [
+            Bool(must=(_boost(Constant(one.match), tier), Boost(one.found, share)))
+            for one in known
+            if one.match is not None and one.found is not None
+        ]
+
+    def _everything(self, known: Sequence[Parts], share: float) -> list[Node]:
+        tier, root = self.weights.tier, self.weights.root
+        matches = [_boost(Constant(one.match), tier) for one in known if one.match is not None]
+        scores = (Sqrt(one.score, share, 0) if root else Boost(one.score, share) for one in known)
+        return [*matches, *scores]
+
+    def _limits(self, wanted: EngineQuery) -> Bool | None:
+        """What must and must not be there; None when something that must be is nowhere."""
+        required = [self._parts[concept] for concept in wanted.required]
+        excluded = [self._parts[concept] for concept in wanted.excluded]
+        needed = [one.match for one in required if one is not None and one.match is not None]
+        if len(needed) < len(required):
+            return None
+        out = [one.match for one in excluded if one is not None and one.match is not None]
+        return Bool(filter=tuple(needed), must_not=tuple(out))
+
+    # What is known of the index
+
+    def _heed(self) -> None:
+        """Drop what was learned from the index before it changed."""
+        if self._state != (state := self._engine.state()):
+            self._state = state
+            self._frequencies = {}
+            self._parts.clear()
+
+    def _learn(self, terms: Collection[Term]) -> None:
+        new = {term for term in terms if term not in self._frequencies}
+        if len(self._frequencies) > _MOST_FREQUENCIES:
+            self._frequencies, new = {}, set(terms)
+        if new:
+            self._frequencies |= self._engine.frequencies(new)
+
+    def _prepare(self, concepts: Collection[Concept]) -> None:
+        """Learn how often all terms of new concepts are said, in one round trip: the trees are
+        made once for the terms that they ask for.
+        """
+        asked: set[Term] = set()
+
+        def note(term: Term) -> int:
+            asked.add(term)
+            return self._frequencies.get(term, 1)
+
+        for concept in concepts:
+            if concept not in self._parts:
+                self._builder(note).parts(concept)
+        self._learn(asked)
+
+    def _parts_of(self, concept: Concept) -> Parts | None:
+        return self._builder(self._frequency).parts(concept)
+
+    def _builder(self, frequency: Callable[[Term], int]) -> _Builder:
+        return _Builder(self._engine.analyzer, self.weights, frequency)
+
+    def _frequency(self, term: Term) -> int:
+        if term not in self._frequencies:
+            self._learn([term])
+        return self._frequencies[term]
+
+
+class _Builder:
+    """Makes the trees of concepts. frequency: how many documents have a term."""
+
+    def __init__(
+        self, analyzer: Analyzer, weights: RankingWeights, frequency: Callable[[Term], int]
+    ) -> None:
+        self._analyzer = analyzer
+        self._weights = weights
+        self._frequency = frequency
+
+    def parts(self, concept: Concept) -> Parts | None:
+        """The trees of a concept; None when no document can match it."""
+        if concept.parts:
+            return self._whole(concept)
+        self._analyzer.terms([way.text for way in concept.hints])  # all in one go
+        ways = list(self._ways(concept.variants))
+        hints = [one for hint in concept.hints for one in self._ways([hint])]
+        if not ways and not hints:
+            return None
+        named = [_boost(node, weight / idf) for node, weight, idf in ways]
+        hinted = [_boost(node, weight / idf) for node, weight, idf in hints]
+        score = _any([*named, *hinted])
+        if not ways:
+            return Parts(None, score, None)
+        match = _any([node for node, _, _ in ways])
+        return Parts(match, score, _within(_any(named), hinted))
+
+    def _whole(self, concept: Concept) -> Parts | None:
+        """A concept of parts: what tells documents apart counts more, as BM25's idf has it."""
+        parts = [list(self._ways(part.variants)) for part in concept.parts]
+        found = [ways for ways in parts if ways]
+        if len(found) < concept.minimum_should_match:
+            return None
+        match = _any(
+            [_any([node for node, *_ in ways]) for ways in found], concept.minimum_should_match
+        )
+        meanings = [_boost(node, weight) for ways in found for node, weight, _ in ways]
+        if concept.sentence:
+            score = self._sentence(concept.sentence, meanings)
+        else:
+            most = sum(max(idf for *_, idf in ways) for ways in found)
+            score = _boost(_any(meanings), 1 / most)
+        return Parts(match, score, _within(Boost(Constant(match), 0), [score]))
+
+    def _ways(self, ways: Collection[Variant]) -> Iterator[tuple[Node, float, float]]:
+        """(node, weight, idf in its score) for each way, and one for all single words in captions.
+
+        Together they count as one word, so that a rare synonym does not outshout the word.
+        """
+        single: dict[str, float] = {}
+        phrases: list[Variant] = []
+        known = self._analyzer.terms([way.text for way in ways if way.field == "caption"])
+        for way in ways:
+            terms = known[way.text] if way.field == "caption" else ()
+            if len(terms) == 1:
+                single[terms[0]] = max(way.weight, single.get(terms[0], 0.0))
+            elif way.field == DATE:
+                yield Prefix(DATE, clean(way.text)), way.weight, 1.0
+            elif all(self._frequency(Term(SAID, term)) for term in terms):
+                phrases.append(way)
+        self._forms({w for way in phrases if way.field == "caption" for w in words_of(way.text)})
+        for way in phrases:
+            field = CONTENTS if way.field == "caption" else way.field
+            phrase, idf = self._phrase(field, way.text, self._weights.apart if way.apart else 0)
+            if phrase is not None:
+                yield phrase, way.weight, idf
+        counts = {term: n for term in single if (n := self._frequency(Term(SAID, term)))}
+        if counts:
+            most = max(single[term] for term in counts)
+            agreement = self._weights.agreement
+            weighted = tuple((term, single[term] / most * agreement) for term in counts)
+            yield Synonyms(SAID, weighted), most, self._idf(SAID, max(counts.values()))
+
+    def _phrase(self, field: str, text: str, slop: int) -> tuple[Node | None, float]:
+        """(node, sum of the idf of its terms); None when it cannot be found.
+
+        In captions, where terms are Porter's stems, each word stands for its other forms too.
+        """
+        chain = CHAINS[field]
+        positions: list[tuple[int, tuple[str, ...]]] = []
+        idf = 0.0
+        words = words_of(text)
+        forms = self._forms(words) if field == CONTENTS else {word: [word] for word in words}
+        for position, word in enumerate(words):
+            terms = self._analyzer.terms(forms[word], chain)
+            stems = {term for form in forms[word] for term in terms[form]}
+            if not stems:
+                continue  # a stop word
+            counts = {stem: n for stem in stems if (n := self._frequency(Term(field, stem)))}
+            if not counts:
+                return None, 0.0
+            positions.append((position, tuple(sorted(counts))))
+            idf += sum(self._idf(field, count) for count in counts.values())
+        if len(positions) == 1:
+            [(_, terms_there)] = positions
+            return _any([Term(field, term) for term in terms_there]), idf
+        each = [term for _, terms_there in positions for term in terms_there]
+        if len(set(each)) < len(each):
+            slop = 0  # words that repeat stand side by side: engines differ in what is near
+        return (Phrase(field, tuple(positions), slop) if positions else None), idf
+
+    def _forms(self, words: Collection[str]) -> dict[str, list[str]]:
+        """The forms of nouns that a caption may use: school bus, school buses. Their stems are
+        known from then on.
+        """
+        terms = self._analyzer.terms(words)
+        forms = {}
+        for word in words:
+            (one,) = terms[word][:1] or (word,)
+            forms[word] = [word, one, one + "s", one + "es", *irregular_forms().get(one, ())]
+        each = [form for row in forms.values() for form in row]
+        self._analyzer.terms(each, CHAINS[CONTENTS])
+        return forms
+
+    def _sentence(self, text: str, meanings: Sequence[Node]) -> Node:
+        """BM25 over stems, as in the paper; beside it neighbours, and words by their meaning.
+
+        Divided by what a document could reach, so that it lies between 0 and 1.
+        """
+        weights = self._weights
+        chain = CHAINS[CONTENTS]
+        stems = self._analyzer.terms([text], chain)[text]
+        counts = {stem: self._frequency(Term(CONTENTS, stem)) for stem in stems}
+        most = sum(self._idf(CONTENTS, counts[stem]) for stem in stems if counts[stem]) or 1.0
+        bag = [Term(CONTENTS, stem) for stem in stems if counts[stem]]
+        pairs = dict.fromkeys(pairwise(stems[: weights.sentence_words]))
+        neighbours = [
+            Boost(Phrase(CONTENTS, ((0, (one,)), (1, (other,)))), weights.neighbours)
+            for one, other in pairs
+            if counts[one] and counts[other]
+        ]
+        by_meaning = [_boost(meaning, weights.meaning) for meaning in meanings]
+        return _boost(_any([*bag, *neighbours, *by_meaning]), 1 / most)
+
+    def _idf(self, field: str, frequency: int) -> float:
+        return idf_of(self._frequency(Term(field)), frequency)
+
+
+def _within(first: Node, more: Sequence[Node]) -> Node:
+    """Documents that `first` finds, scored by all."""
+    return Bool(must=(first,), should=tuple(more)) if more else first
+
+
+def _any(nodes: Sequence[Node], least: int = 1) -> Node:
+    if len(nodes) == 1:
+        return nodes[0]
+    return Bool(should=tuple(nodes), least=min(least, len(nodes)) if least > 1 else 0)
+
+
+def _boost(node: Node, weight: float) -> Node:
+    return node if weight == 1 else Boost(node, weight)

@@ -1,0 +1,71 @@
+"""Every number that the ranking is made with, in one place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class RankingWeights:
+    """The numbers of docs/how-it-ranks.md. An ablation is `replace(weights, neighbours=0)`.
+
+    How a document is scored:
+
+    k1, b: BM25's, for keywords.
+    agreement: of one caption, as a frequency: 0.5 is as if k1 were twice as much.
+    tier: what a keyword that matches counts by itself.
+    share: of one more, that how well the keywords match may add; below 1.
+    root: whether the square root of how well each matches is added, or that itself.
+    apart: other words that may stand between those of a keyword (a traffic control light).
+    neighbours: of two words of a sentence found side by side.
+    meaning: of a sentence's words by their meaning, beside BM25 over their stems.
+    sentence_words: of a sentence, that are looked at in pairs.
+
+    What a keyword stands for:
+
+    text, about, name: of words read in the picture, told by its file, in its file's name.
+    joined: of taillight for tail light.
+    head, part: hints for a keyword of several words: its last word, each of the others.
+    excluded: other words exclude only if they are this likely to mean it.
+    names: other names of each word of a sentence, at most.
+    feedback, shared: best documents whose words tell what goes with a keyword, and how many of
+        them must share a word.
+    related, related_words: of the words that go with a keyword together, and how many.
+    like_words, like, unlike: words that tell a picture from others; the share of them that a
+        similar picture must have, and one that is excluded.
+
+    saturation: of evidence, as k1.
+    """
+
+    k1: float = 2.0
+    b: float = 0.4
+    agreement: float = 0.5
+    tier: float = 1.0
+    share: float = 0.25
+    root: bool = True
+    apart: int = 1
+    neighbours: float = 0.1
+    meaning: float = 0.3
+    sentence_words: int = 64
+
+    text: float = 0.5
+    about: float = 0.5
+    name: float = 0.3
+    joined: float = 0.95
+    head: float = 0.1
+    part: float = 0.01
+    excluded: float = 0.25
+    names: int = 50
+    feedback: int = 30
+    shared: int = 3
+    related: float = 0.3
+    related_words: int = 30
+    like_words: int = 20
+    like: float = 0.3
+    unlike: float = 0.5
+
+    saturation: float = 2.0
+
+
+WEIGHTS = RankingWeights()
+"""The ranking as it is."""
