@@ -162,11 +162,13 @@ class View:
     crop: its name, and its box in pixels of the upright picture.
     image: RGB, upright, never enlarged; its longer side is at most the captioner's `view_side`.
     prepared: what the captioner's `prepare` made of the image, for itself alone.
+    patches: views of the picture's patches, where the captioner judges them together.
     """
 
     crop: Crop
     image: Image
     prepared: Any = None
+    patches: tuple[View, ...] = ()
 
 
 class CaptionText(NamedTuple):
@@ -175,11 +177,13 @@ class CaptionText(NamedTuple):
     field: "caption" for a description, "text" for words read in the picture, "seen" for the name
         of one thing that the caption names too, to say in `box` where exactly it is.
     box: in pixels of the upright picture; None for the whole view.
+    crop: that it is about; None for the view's own.
     """
 
     text: str
     field: str = "caption"
     box: Box | None = None
+    crop: Crop | None = None
 
 
 @dataclass(frozen=True, slots=True)

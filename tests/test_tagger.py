@@ -6,24 +6,31 @@ import importlib.util
 import logging
 import os
 import pickle
+import re
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFont
 
 from lexsearch.captioners import Captioner, open_captioner
-from lexsearch.captioners.tagger import _count
+from lexsearch.captioners.tagger import pixels
 from lexsearch.captioners.tagger import reader as text_module
 from lexsearch.captioners.tagger.classifier import WEIGHTS as CLASSIFIER
-from lexsearch.captioners.tagger.classifier import Classifier, _pixels, _read_words
+from lexsearch.captioners.tagger.classifier import Classifier, _pixels, _read_words, surest_name
 from lexsearch.captioners.tagger.detector import NAMES, Detection, Detector, without_doubles
 from lexsearch.captioners.tagger.detector import WEIGHTS as DETECTOR
+from lexsearch.captioners.tagger.fusing import THINGS, Look, likely_things
+from lexsearch.captioners.tagger.naming import said_of
 from lexsearch.captioners.tagger.weights import Source, from_pytorch
+from lexsearch.captioners.tagger.wording import listed, quantity
 from lexsearch.errors import CaptionerError
 from lexsearch.images import crops
 from lexsearch.images.files import Picture, open_picture
@@ -62,6 +69,14 @@ def imagenet_photo(number: int) -> Image.Image:
     return Image.open(file).convert("RGB")
 
 
+def together_or_not(picture: Picture, tagger: Captioner, together: bool) -> View:
+    size = picture.width, picture.height
+    view, *patches = (
+        picture.view(crop, tagger.view_side) for crop in crops.whole(*size) + crops.fixed(*size)
+    )
+    return replace(view, patches=tuple(patches)) if together else view
+
+
 def coco_photo(name: str) -> Picture:
     file = SHARED_DATA / "coco-photos" / "images" / f"{name}.jpg"
     if not file.is_file():
@@ -94,12 +109,12 @@ def test_every_class_has_a_name_and_plain_kinds() -> None:
     assert all(name and name == name.strip() for line in words for name in line)
 
 
-def test_classes_are_named_with_their_kinds(tagger: Captioner) -> None:
+def test_classes_are_named_with_their_kinds() -> None:
+    classifier = Classifier()
     photos = [imagenet_photo(number) for number in (0, 1, 4, 6, 11, 14, 17, 18)]
-    captions = said(tagger, *(View(Crop("left ninth", Box(0, 0, 9, 9)), p) for p in photos))
-    named = [caption for caption in captions if caption]
-    assert len(named) >= 6
-    assert sum("(" in caption for caption in named) >= 4
+    names = [surest_name(classifier.probabilities(photo), 0.5) for photo in photos]
+    assert sum(len(name) > 0 for name in names) >= 6
+    assert sum(len(name) > 1 for name in names) >= 4
 
 
 def test_a_bull_mastiff_is_a_dog_and_an_animal(tagger: Captioner) -> None:
@@ -114,16 +129,21 @@ def test_things_are_found_and_counted(tagger: Captioner) -> None:
     assert "elephants" in caption
 
 
-def test_patches_say_more_than_the_whole(tagger: Captioner) -> None:
+def test_patches_say_where_and_the_whole_is_said_again(tagger: Captioner) -> None:
     picture = coco_photo("000000002431")
-    size = picture.width, picture.height
-    views = [
-        picture.view(crop, tagger.view_side) for crop in crops.whole(*size) + crops.fixed(*size)
-    ]
-    captions = said(tagger, *views)
+    both = [together_or_not(picture, tagger, together) for together in (False, True)]
+    alone, together = tagger.caption(both)
+    assert isinstance(alone, list)
+    assert isinstance(together, list)
+    captions = {one.crop.name: one.text for one in together if one.field == "caption" and one.crop}
     assert len(captions) == 18
-    assert captions[0]
-    assert sum("glass" in caption for caption in captions) >= 2
+    assert "wine glass" in captions[WHOLE]
+    assert 1 <= sum("glass" in text for name, text in captions.items() if name != WHOLE) <= 5
+    seen = [
+        [one for one in answer if one.field == "seen" and one.crop and one.crop.name == WHOLE]
+        for answer in (alone, together)
+    ]
+    assert seen[0] == seen[1] != []
 
 
 @needs_reader
@@ -134,9 +154,10 @@ def test_text_in_the_whole_picture_is_read(tagger: Captioner) -> None:
 
 
 @needs_reader
-def test_text_is_read_in_the_whole_only(tagger: Captioner) -> None:
-    image = written("Harbour Street")
-    assert said(tagger, View(Crop("left half", Box(0, 0, 640, 400)), image), field="text") == [""]
+def test_text_is_read_once(tagger: Captioner) -> None:
+    sign = whole(written("Harbour Street"))
+    patch = View(Crop("left half", Box(0, 0, 320, 400)), sign.image.crop((0, 0, 320, 400)))
+    assert said(tagger, replace(sign, patches=(patch,)), field="text") == [""]
 
 
 @needs_reader
@@ -158,7 +179,7 @@ def test_a_failing_reader_costs_no_other_words(
 def test_views_that_show_nothing_have_no_words(tagger: Captioner) -> None:
     sizes = [(1, 1), (2000, 1), (1, 2000), (640, 3), (300, 300)]
     views = [whole(Image.new("RGB", size, (128, 128, 128))) for size in sizes]
-    assert len(tagger.caption(views)) == len(sizes)
+    assert set(said(tagger, *views)) == {""}
     assert said(tagger, views[0], field="text") == [""]
     assert tagger.caption([]) == []
 
@@ -279,7 +300,8 @@ def test_the_detector_says_what_opencv_does() -> None:
     network.setInput(cv2.dnn.blobFromImage(squeezed))
     rows = [row for row in network.forward().reshape(-1, 7) if row[2] >= 0.1]
     expected = sorted(((NAMES[int(row[1])], *row[2:]) for row in rows), key=lambda row: -row[1])
-    found = Detector().detect(image, 0.1)
+    scores, found = Detector().detect(image, 0.1)
+    assert scores[THINGS.index(found[0].name)] == np.float32(found[0].score)
     assert [thing.name for thing in found] == [row[0] for row in expected]
     assert len(found) > 0
     np.testing.assert_allclose(
@@ -321,25 +343,115 @@ def test_loading_the_contract_loads_no_network_library() -> None:
     ("names", "sentence"),
     [
         ([], ""),
-        (["bus"], "a bus"),
-        (["umbrella"], "an umbrella"),
-        (["bus", "person", "person"], "a bus and two people"),
-        (["person", "bus", "traffic light", "person"], "two people, a bus and a traffic light"),
-        (["bus"] * 2 + ["knife"] * 3, "two buses and three knives"),
-        (["wine glass"] * 4 + ["toothbrush"] * 5, "four wine glasses and five toothbrushes"),
-        (["sheep"] * 10 + ["mouse"] * 6, "ten sheep and six mice"),
-        (["scissors", "skis", "skis"], "scissors and skis"),
-        (["person"] * 11, "many people"),
+        ([("bus", False)], "a bus"),
+        ([("umbrella", False)], "an umbrella"),
+        ([("person", True), ("bus", False)], "people and a bus"),
+        ([("person", True), ("bus", True), ("knife", True)], "people, buses and knives"),
+        ([("wine glass", True), ("toothbrush", True)], "wine glasses and toothbrushes"),
+        ([("scissors", False), ("skis", True)], "scissors and skis"),
+        ([("mouse", False), ("mouse", True)], "a computer mouse and computer mice"),
     ],
 )
-def test_counts_read_as_plain_english(names: list[str], sentence: str) -> None:
-    assert _count([Detection(name, 0.9, 0, 0, 1, 1) for name in names]) == sentence
+def test_things_read_as_plain_english(names: list[tuple[str, bool]], sentence: str) -> None:
+    assert listed([quantity(name, several) for name, several in names]) == sentence
 
 
-def test_an_unsure_second_thing_is_not_counted() -> None:
-    sure, unsure = (Detection("dog", score, 0, 0, 1, 1) for score in (0.9, 0.2))
-    assert _count([sure, unsure]) == "a dog"
-    assert _count([unsure]) == "a dog"
+def look(
+    crop: str = WHOLE, *things: tuple[str, float], classes: dict[int, float] | None = None
+) -> Look:
+    """What networks might say: things by name and score, classes by number and probability."""
+    scores = np.zeros(80, np.float32)
+    found = []
+    for place, (name, score) in enumerate(things):
+        scores[THINGS.index(name)] = max(score, scores[THINGS.index(name)])
+        found.append(Detection(name, score, place / 10, 0.1, place / 10 + 0.1, 0.5))
+    probabilities = np.full(1000, 1e-6, np.float32)
+    for number, probability in (classes or {}).items():
+        probabilities[number] = probability
+    return Look(Crop(crop, Box(0, 0, 300, 200)), scores, found, probabilities)
+
+
+def of_whole(*looks: Look) -> str:
+    return said_of(looks)[0].text
+
+
+PATCHES = [name for name in crops.NAMES if crops.stage_of(name) == "fixed"]
+BULL_MASTIFF, BAKERY, MOUSE = 243, 415, 673
+
+
+def test_an_unlikely_thing_is_not_named() -> None:
+    assert of_whole(look(WHOLE, ("bus", 0.16))) == ""
+    assert of_whole(look(WHOLE, ("bus", 0.95))) == "a bus"
+
+
+def test_what_one_patch_alone_sees_is_not_named() -> None:
+    nothing = [look(name) for name in PATCHES]
+    nothing[-1] = look(PATCHES[-1], ("elephant", 0.6))
+    assert of_whole(look(), *nothing) == ""
+
+
+@given(
+    st.dictionaries(st.sampled_from(THINGS), st.floats(0.0, 1.0), max_size=5),
+    st.lists(st.dictionaries(st.sampled_from(THINGS), st.floats(0.0, 1.0)), max_size=17),
+)
+def test_patches_name_only_what_the_whole_names(
+    things: dict[str, float], patches: list[dict[str, float]]
+) -> None:
+    looks = [look(WHOLE, *things.items())]
+    looks += [look(name, *found.items()) for name, found in zip(PATCHES, patches, strict=False)]
+    (first, *rest) = [said.text for said in said_of(looks) if said.field == "caption"]
+    captions = [first.partition(";")[0], *rest]
+    assert len(captions) == len(looks)
+    phrases = [re.sub(r"\b(an?|and)\b", ",", text).split(",") for text in captions]
+    names = [{phrase.strip() for phrase in one} - {""} for one in phrases]
+    assert all(patch <= names[0] for patch in names[1:])
+
+
+def test_more_evidence_makes_a_thing_likelier() -> None:
+    bus = THINGS.index("bus")
+    alone = [look(WHOLE, ("bus", 0.3)), *(look(name) for name in PATCHES)]
+    often = [look(WHOLE, ("bus", 0.3)), *(look(name, ("bus", 0.6)) for name in PATCHES)]
+    assert likely_things(often)[bus] > likely_things(alone)[bus]
+
+
+def test_a_likelier_thing_is_named_by_more_crops() -> None:
+    looks = [
+        look(WHOLE, ("bus", 0.99), ("dog", 0.2)),
+        *(look(name, ("bus", 0.99), ("dog", 0.56)) for name in PATCHES),
+    ]
+    texts = [said.text for said in said_of(looks) if said.field == "caption"]
+    bus, dog = (sum(name in text for text in texts) for name in ("bus", "dog"))
+    assert bus == 6
+    assert dog <= bus
+
+
+def test_the_classifier_needs_somebody_to_agree() -> None:
+    dog = {BULL_MASTIFF: 0.9}
+    assert of_whole(look(classes=dog)) == ""
+    assert of_whole(look(WHOLE, ("dog", 0.9), classes=dog)) == "a dog; Bullmastiff (dog, animal)"
+    bakery = {BAKERY: 0.9}
+    assert of_whole(look(classes=bakery)) == ""
+    seen_twice = of_whole(look(classes=bakery), look("left half", classes=bakery))
+    assert seen_twice.startswith("bakery")
+
+
+def test_a_scene_says_what_it_rests_on() -> None:
+    sure = [("oven", 0.99), ("sink", 0.99), ("refrigerator", 0.99)]
+    words = of_whole(look(WHOLE, *sure), *(look(name, *sure) for name in PATCHES))
+    assert re.search(r"; kitchen, as there are an? \w+ and an? \w+", words)
+
+
+def test_a_picture_without_colour_is_black_and_white() -> None:
+    grey = pattern(200).convert("L").convert("RGB")
+    assert pixels.words_of(grey) == ["black and white"]
+    assert pixels.words_of(pattern(200)) == []
+
+
+def test_a_smooth_blue_top_is_a_blue_sky() -> None:
+    meadow = Image.new("RGB", (200, 100), (90, 150, 230))
+    meadow.paste((80, 140, 60), (0, 50, 200, 100))
+    assert pixels.words_of(meadow) == ["blue sky", "panorama"]
+    assert pixels.words_of(meadow.rotate(180)) == ["panorama"]
 
 
 def test_a_thing_goes_by_its_surest_name() -> None:

@@ -48,6 +48,10 @@ class Captioner(ABC):
     view_side: the longest side, in pixels, of the views it can make use of.
     batch_size: how many views it likes to see at once, of as many pictures as that takes.
         It may change from one batch to the next. So many views, times a few, are cut ahead.
+    joint: whether it judges the views of a picture together. Patches then come as a single view
+        of the whole with its `patches`; each text says which crop it is about, and what is said of
+        the whole replaces what was said before.
+    pace: about how many seconds a picture with its patches takes; 0 where nobody knows.
     note: what a person should know of the choices that it made by itself; one line, or "".
     spec: how `open_captioner` opened it; None for one that was made otherwise.
     """
@@ -55,6 +59,8 @@ class Captioner(ABC):
     key: CaptionerKey
     view_side: int
     batch_size: int = 1
+    joint: bool = False
+    pace: float = 0.0
     note: str = ""
     spec: CaptionerSpec | None = None
 
@@ -127,6 +133,16 @@ _CAPTIONERS = {
     "mllm": "lexsearch.captioners.mllm:Mllm",
     "server": "lexsearch.captioners.server:Server",
 }
+
+
+def does_for(earlier: CaptionerKey, key: CaptionerKey) -> bool:
+    """Whether captions by one captioner do in place of another's until describing anew is asked
+    for: those of an earlier tagger, whose versions begin with a number.
+    """
+    if not earlier.name == key.name == "tagger":
+        return False
+    before, now = (one.version.partition(":")[0] for one in (earlier, key))
+    return before.isdecimal() and now.isdecimal() and int(before) < int(now)
 
 
 def open_captioner(name: str = "auto", **options: object) -> Captioner:

@@ -157,6 +157,8 @@ def index_command(
         if report.undescribed:
             rest = f", {len(report.undescribed)} not described by {opened.key.name}"
         click.echo(f"{shown or 'no pictures found'}, {len(report.failed)} failed{rest}")
+    if report.outdated and not quiet:
+        _offer_anew(opened, report.outdated)
     if report.failed or report.undescribed:
         both = [*report.failed, *report.undescribed]
         list_failures([f"{printable(path)}: {reason}" for path, reason in both])
@@ -164,11 +166,22 @@ def index_command(
         sys.exit(SOME_FAILED)
 
 
+def _offer_anew(captioner: Captioner, pictures: int) -> None:
+    minutes = max(1, round(pictures * captioner.pace / 60))
+    takes = f"about {minutes:,} min" if captioner.pace else "a while"
+    say(
+        f"{pictures:,} described by an earlier {captioner.key.name}, and left as they are; "
+        f"the same command with --again describes them anew ({takes})"
+    )
+
+
 def _introduce(captioner: Captioner, before: CaptionerKey | None) -> None:
+    from lexsearch.captioners import does_for
+
     say(f"captioner: {captioner.key.name} ({captioner.key.version})")
     if captioner.note:
         say(f"           {captioner.note}")
-    if before is not None and before != captioner.key:
+    if before is not None and before != captioner.key and not does_for(before, captioner.key):
         say(
             f"           so far it was {before.name} ({before.version})"
             f"{' with another prompt' if before[:2] == captioner.key[:2] else ''}; "

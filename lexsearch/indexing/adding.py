@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import closing
 
-from lexsearch.captioners import CaptionerSpec
+from lexsearch.captioners import CaptionerSpec, does_for
 from lexsearch.images.crops import SCHEMES, stage_of
 from lexsearch.images.files import pixel_bound
 from lexsearch.indexing.jobs import Job, Runner
@@ -38,7 +38,8 @@ def add(
     if again:
         with writer.catalog.transaction():
             coverage.describe_again(key)
-    stages = _jobs(writer.catalog, key, SCHEMES[scheme], limit)
+    earlier = [one for one in coverage.captioners() if does_for(one, key)]
+    stages = _jobs(writer.catalog, key, [] if again else earlier, SCHEMES[scheme], limit)
     keeper = Keeper(writer, report, key, [job for jobs in stages for job in jobs], progress)
     pictures = len({job.doc_id for jobs in stages for job in jobs})
     if pictures:
@@ -54,16 +55,23 @@ def add(
     writer.tidy()
     report.failed.sort()
     with writer.catalog.transaction():
+        report.outdated = coverage.outdated(key, earlier)
         report.undescribed = [failure for _, failure in coverage.undescribed(key)]
     return report
 
 
 def _jobs(
-    catalog: Catalog, key: CaptionerKey, stages: Sequence[str], limit: int | None
+    catalog: Catalog,
+    key: CaptionerKey,
+    earlier: Sequence[CaptionerKey],
+    stages: Sequence[str],
+    limit: int | None,
 ) -> list[list[Job]]:
-    """What there is to do, stage by stage, of at most `limit` pictures."""
+    """What there is to do, stage by stage, of at most `limit` pictures. earlier: captioners whose
+    captions do.
+    """
     with catalog.transaction():
-        lacking = {stage: catalog.coverage.lacking(key, stage) for stage in stages}
+        lacking = {stage: catalog.coverage.lacking(key, stage, earlier) for stage in stages}
     chosen = dict.fromkeys(row.doc_id for rows in lacking.values() for row in rows)
     some = set(list(chosen)[:limit])
     return [

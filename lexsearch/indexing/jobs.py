@@ -4,23 +4,23 @@
 
 A runner opens a captioner by its spec and turns jobs into outcomes; it knows no store, catalog or
 engine. What keeps outcomes (`lexsearch.indexing.keeping`) knows no runner. `cut` and
-`outcome_of` are what every runner does with one picture and with one answer.
+`outcomes_of` are what every runner does with one picture and with one answer.
 """
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Generator, Iterable
-from dataclasses import dataclass
+from collections.abc import Generator, Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol
 
 from lexsearch.captioners import Answer, Captioner, CaptionerSpec, Waiting
 from lexsearch.errors import CaptionerError, ImageError, ViewRefused
 from lexsearch.images import metadata
-from lexsearch.images.crops import NAMES, STAGES, stage_of
-from lexsearch.images.files import open_picture
-from lexsearch.records import Caption, CaptionerKey, CaptionText, View
+from lexsearch.images.crops import NAMES, SCHEMES, STAGES, stage_of
+from lexsearch.images.files import Picture, open_picture
+from lexsearch.records import WHOLE, Caption, CaptionerKey, CaptionText, Crop, View
 
 
 class Job(NamedTuple):
@@ -104,37 +104,78 @@ def cut(job: Job, captioner: Captioner, max_pixels: int) -> Cut:
     enough = side if job.stage == "whole" else 3 * side
     picture = open_picture(job.path, enough, max_pixels)
     crops = STAGES[job.stage](picture.width, picture.height)
-    asked = [crop for crop in crops if crop.name not in job.answered]
-    views = [captioner.prepare(picture.view(crop, side)) for crop in asked]
+    if captioner.joint and job.stage != "whole":
+        views = _together(picture, job.stage, side) if crops else []
+    else:
+        views = [picture.view(crop, side) for crop in crops if crop.name not in job.answered]
+    views = [captioner.prepare(view) for view in views]
     about = _about(job) if job.stage == "whole" else ()
     return Cut(job, picture.width, picture.height, views, about)
 
 
-def outcome_of(cut: Cut, view: View, answer: Answer, key: CaptionerKey) -> Outcome:
-    """What is to be kept of an answer to one of the views."""
-    views, crop = len(cut.views), view.crop.name
+def outcomes_of(cut: Cut, view: View, answer: Answer, key: CaptionerKey) -> list[Outcome]:
+    """What is to be kept of an answer to one of the views.
+
+    Of a view with patches, an outcome for each patch of the stage; what is said of other crops goes
+    with the first.
+    """
+    if not view.patches:
+        return [_outcome(cut, len(cut.views), view.crop.name, [view.crop], answer, key)]
+    names = [patch.crop.name for patch in view.patches]
+    asked = [name for name in names if stage_of(name) == cut.job.stage]
+    others = [view.crop, *(one.crop for one in view.patches if one.crop.name not in asked)]
+    outcomes = []
+    for patch in view.patches:
+        if patch.crop.name in asked:
+            crops, others = [*others, patch.crop], []
+            outcomes.append(_outcome(cut, len(asked), patch.crop.name, crops, answer, key))
+    return outcomes
+
+
+def _outcome(
+    cut: Cut, views: int, name: str, crops: Sequence[Crop], answer: Answer, key: CaptionerKey
+) -> Outcome:
+    """The outcome by which a view goes, with what the answer says of these crops.
+
+    Texts without a crop are about the first one.
+    """
     if isinstance(answer, CaptionerError):
         refused = isinstance(answer, ViewRefused)
         # A picture without words is still found by its name, and by what its file says.
-        about = cut.about or (_silent(cut.job),) if crop == "whole" else ()
-        return Outcome(cut.job, views, crop, about, str(answer), refused)
+        about = cut.about or (_silent(cut.job),) if name == WHOLE else ()
+        return Outcome(cut.job, views, name, about, str(answer), refused)
     now = time.time_ns() // 1000
-    said = tuple(
+    captions = [
         Caption(
             cut.job.doc_id,
-            crop,
-            text,
-            field,
-            str(number) if field == "seen" else "",
+            crop.name,
+            said.text,
+            said.field,
+            str(number) if said.field == "seen" else "",
             captioner=key,
-            box=box or view.crop.box,
+            box=said.box or crop.box,
             width=cut.width,
             height=cut.height,
             time=now,
         )
-        for number, (text, field, box) in enumerate(answer or [CaptionText("")])
+        for crop in crops
+        for number, said in enumerate(_about_crop(answer, crop, crops[0]) or [CaptionText("")])
+    ]
+    return Outcome(cut.job, views, name, (*captions, *cut.about))
+
+
+def _about_crop(answer: Iterable[CaptionText], crop: Crop, usual: Crop) -> list[CaptionText]:
+    return [said for said in answer if (said.crop or usual) == crop]
+
+
+def _together(picture: Picture, stage: str, side: int) -> list[View]:
+    """The whole picture with the patches of all stages up to this one."""
+    whole, *patches = (
+        picture.view(crop, side)
+        for known in SCHEMES["overlapped"][: SCHEMES["overlapped"].index(stage) + 1]
+        for crop in STAGES[known](picture.width, picture.height)
     )
-    return Outcome(cut.job, views, crop, (*said, *cut.about))
+    return [replace(whole, patches=tuple(patches))]
 
 
 def failed(job: Job, error: Exception) -> Outcome:

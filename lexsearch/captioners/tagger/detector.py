@@ -38,6 +38,7 @@ _LOOKED_AT = 13  # the block whose expanded channels are the first map that boxe
 _GRIDS = (19, 10, 5, 3, 2, 1)  # cells along a side of each map that boxes come from
 _SCALES = (0.2, 0.35, 0.5, 0.65, 0.8, 0.95, 1.0)  # sides of their boxes, as parts of the view
 _SPREADS = (0.1, 0.2)  # of offsets of the centre, and of the logarithms of the sides
+_SIGN = 0.02  # below this a score means nothing
 _MOST = 100  # boxes looked at of each name, the surest
 _SAME_THING = 0.6
 """Two boxes of one name whose intersection is this part of their union are of one thing."""
@@ -88,16 +89,18 @@ class Detector:
     def __init__(self) -> None:
         self._session = _build(from_tensorflow(WEIGHTS.read()))
 
-    def detect(self, image: Image, least: float) -> list[Detection]:
-        """What is in the view, surest first, as far as a score reaches `least`.
+    def detect(self, image: Image, least: float) -> tuple[NDArray[np.float32], list[Detection]]:
+        """(surest score of each of the 80 things, where things are).
 
-        One thing may look like several, of different names; see `without_doubles`.
+        Scores below 0.02 are 0. Of boxes only those with a score of `least`, the surest first; one
+        thing may look like several, of different names: see `without_doubles`.
         """
         squeezed = np.asarray(image.resize((SIDE, SIDE), Resampling.BILINEAR), np.float32)
         pixels = squeezed.transpose(2, 0, 1)[None] * np.float32(2 / 255) - np.float32(1)
         scores, offsets = self._session.run(None, {"x": np.ascontiguousarray(pixels)})
-        found = _found(scores[0], offsets[0], least)
-        return sorted(found, key=lambda thing: thing.score, reverse=True)
+        surest = scores[0][:, list(NAMES)].max(0)
+        found = sorted(_found(scores[0], offsets[0], least), key=lambda thing: -thing.score)
+        return np.where(surest >= _SIGN, surest, 0), found
 
 
 def _found(
