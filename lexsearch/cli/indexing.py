@@ -29,8 +29,7 @@ if TYPE_CHECKING:
     from lexsearch.storage.status import Status
 
 _STAGE_NAMES = {"whole": "the whole", "fixed": "17 patches", "between": "23 patches between"}
-
-
+_SHOWN_OF_PROMPT = 70  # characters
 _CAPTIONERS = ("auto", "tagger", "mllm", "server")
 
 
@@ -40,6 +39,7 @@ _CAPTIONERS = ("auto", "tagger", "mllm", "server")
         "lexsearch index ./photos ~/Pictures/2023",
         "lexsearch index ./photos --captioner mllm --model ~/models/llava-1.5-7b-hf",
         "lexsearch index ./photos --captioner server --url http://localhost:8000/v1",
+        "lexsearch index ./photos --again --limit 10",
     ),
 )
 @click.argument("paths", nargs=-1, required=True, metavar="FOLDER_OR_FILE...")
@@ -108,6 +108,24 @@ _CAPTIONERS = ("auto", "tagger", "mllm", "server")
     type=click.IntRange(min=1),
     help="Refuse pictures with more pixels than this.  [default: 200000000]",
 )
+@click.option(
+    "--again",
+    is_flag=True,
+    help="Describe these pictures anew, also those that were refused. What is known of a picture "
+    "counts until the new words are there.",
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Describe at most so many pictures, for a trial; the next run goes on.",
+)
+@click.option(
+    "--price",
+    type=click.FloatRange(min=0),
+    metavar="AMOUNT",
+    help="What 1,000 views cost; says what describing will cost before it begins.",
+)
 @json_option
 @quiet_option
 def index_command(
@@ -116,6 +134,9 @@ def index_command(
     captioner: str,
     crops: str,
     max_pixels: int | None,
+    again: bool,
+    limit: int | None,
+    price: float | None,
     as_json: bool,
     quiet: bool,
     **options: object,
@@ -133,13 +154,19 @@ def index_command(
     with (
         closing(open_captioner(captioner, **given)) as opened,
         Index(path) as index,
-        progress_bar(quiet) as progress,
+        progress_bar(quiet, price) as progress,
     ):
         if not quiet:
             _introduce(opened, index.settings.captioner)
         try:
             report = index.add(
-                *paths, captioner=opened, crops=crops, max_pixels=max_pixels, progress=progress
+                *paths,
+                captioner=opened,
+                crops=crops,
+                max_pixels=max_pixels,
+                again=again,
+                limit=limit,
+                progress=progress,
             )
         except KeyboardInterrupt:
             stop("stopped; what is described so far is kept, and can be searched already.")
@@ -270,14 +297,22 @@ def _print_status(found: Status) -> None:
     click.echo(f"  searchable   {found.searchable:,}")
     if found.waiting:
         click.echo(f"  waiting      {found.waiting:,} (the next `lexsearch index` catches up)")
-    for captioner in dict.fromkeys(stage.captioner for stage in found.stages):
+    tried = [key for key, _ in found.undescribed]
+    for captioner in dict.fromkeys([*(stage.captioner for stage in found.stages), *tried]):
         click.echo(f"  captioner    {captioner.name} {captioner.version}")
+        if captioner.prompt:
+            click.echo(f"    asked              {_shortened(captioner.prompt)}")
         done = {row.stage: row.pictures for row in found.stages if row.captioner == captioner}
         for stage, name in _STAGE_NAMES.items():
             if stage in done:
                 missing = found.pictures - done[stage]
                 rest = f", {missing:,} missing" if missing else ""
                 click.echo(f"    {name:18} of {done[stage]:,} pictures{rest}")
+        if captioner in tried:
+            click.echo(f"    not described      {tried.count(captioner):,}, at least in part")
+            for key, failure in found.undescribed:
+                if key == captioner:
+                    click.echo(f"      {printable(failure.path)}: {failure.reason}")
     ranking = found.settings.ranking
     click.echo(f"  ranking      BM25, k1 {ranking.k1}, b {ranking.b}")
     sizes = [max(1, round(size / 1e3)) for size in (found.caption_bytes, found.text_index_bytes)]
@@ -286,3 +321,9 @@ def _print_status(found: Status) -> None:
         click.echo(f"  failed       {len(found.failures):,}")
         for failure in found.failures:
             click.echo(f"    {printable(failure.path)}: {failure.reason}")
+
+
+def _shortened(text: str) -> str:
+    """The beginning of a prompt, on one line."""
+    line = " ".join(text.split())
+    return line if len(line) <= _SHOWN_OF_PROMPT else f"{line[: _SHOWN_OF_PROMPT - 3]}..."

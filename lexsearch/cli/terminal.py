@@ -6,6 +6,7 @@ import os
 import platform
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 NOTHING_FOUND, SOME_FAILED, NOT_DONE, STOPPED = 1, 3, 4, 130
 _SHOWN_FAILURES = 20
 _SECONDS_BETWEEN_LINES = 10.0
+_RATE_SECONDS = 300.0  # so far back goes what a rate is taken from
 
 
 def examples(*commands: str) -> str:
@@ -50,16 +52,24 @@ quiet_option = click.option("-q", "--quiet", is_flag=True, help="No progress, on
 
 
 @contextmanager
-def progress_bar(quiet: bool) -> Iterator[Callable[[Progress], None]]:
-    """A bar a stage, with rate and time left; where no terminal is, a line now and then."""
+def progress_bar(quiet: bool, price: float | None = None) -> Iterator[Callable[[Progress], None]]:
+    """A bar a stage, with rate and time left; where no terminal is, a line now and then.
+
+    price: of 1,000 of what the stages that cost something count (views).
+    """
     if quiet or not sys.stderr.isatty():
-        yield (lambda progress: None) if quiet else _progress_lines()
+        yield (lambda progress: None) if quiet else _progress_lines(price)
         return
     from tqdm import tqdm
 
     bars: dict[str, Any] = {}
+    noted = ""
 
     def show(progress: Progress) -> None:
+        nonlocal noted
+        if progress.note and progress.note != noted:
+            noted = progress.note
+            tqdm.write(_note(progress, price), file=sys.stderr)
         if progress.stage not in bars:
             for bar in bars.values():
                 bar.close()
@@ -68,8 +78,12 @@ def progress_bar(quiet: bool) -> Iterator[Callable[[Progress], None]]:
                 desc=progress.stage, total=progress.total, unit=unit, dynamic_ncols=True
             )
         bar = bars[progress.stage]
-        if progress.failed:
-            bar.set_postfix(failed=progress.failed, refresh=False)
+        bar.total = progress.total
+        told = {"failed": str(progress.failed)} if progress.failed else {}
+        if cost := _cost(progress, price):
+            told["cost"] = cost
+        if told:
+            bar.set_postfix(told, refresh=False)
         bar.update(progress.done - bar.n)
 
     try:
@@ -79,23 +93,25 @@ def progress_bar(quiet: bool) -> Iterator[Callable[[Progress], None]]:
             bar.close()
 
 
-def _progress_lines() -> Callable[[Progress], None]:
-    started: dict[str, float] = {}
+def _progress_lines(price: float | None) -> Callable[[Progress], None]:
+    lately: dict[str, deque[tuple[float, int]]] = {}
     said_at = time.monotonic()
+    noted = ""
 
     def show(progress: Progress) -> None:
-        nonlocal said_at
+        nonlocal said_at, noted
         now = time.monotonic()
-        since = started.setdefault(progress.stage, now)
-        if now - said_at < _SECONDS_BETWEEN_LINES or now == since:
-            return
-        said_at = now
-        rate = progress.done / (now - since)
-        total = f" of {progress.total:,}" if progress.total else ""
-        left = ""
-        if progress.total and rate:  # a captioner's first batch may take longer than this
-            left = f", {(progress.total - progress.done) / rate:.0f} s left"
-        say(f"{progress.stage}: {progress.done:,}{total}, {rate:.1f} a second{left}")
+        if progress.note and progress.note != noted:
+            noted = progress.note
+            say(_note(progress, price))
+        steps = lately.setdefault(progress.stage, deque())
+        if steps and now - said_at >= _SECONDS_BETWEEN_LINES:
+            said_at = now
+            say(_progress_line(progress, now - steps[0][0], progress.done - steps[0][1], price))
+        if not steps or now - steps[-1][0] >= 1:
+            steps.append((now, progress.done))
+        while len(steps) > 1 and now - steps[1][0] > _RATE_SECONDS:
+            steps.popleft()
 
     return show
 
@@ -109,6 +125,40 @@ def writing_to(place: Path | None) -> Iterator[None]:
         raise StorageError(
             f"{error.filename or place} could not be written: {error.strerror}"
         ) from error
+
+
+def _progress_line(progress: Progress, seconds: float, done: int, price: float | None) -> str:
+    """How far it is, and how fast of late: `done` in the last `seconds`."""
+    rate = done / seconds if seconds else 0.0
+    parts = [f"{progress.done:,}{f' of {progress.total:,}' if progress.total else ''}"]
+    parts.append(f"{rate:.1f} a second")
+    if progress.total and rate:  # a captioner's first batch may take longer than this
+        parts.append(f"{duration((progress.total - progress.done) / rate)} left")
+    if progress.failed:
+        parts.append(f"{progress.failed:,} failed")
+    if cost := _cost(progress, price):
+        parts.append(f"cost {cost}")
+    return f"{progress.stage}: {', '.join(parts)}"
+
+
+def _note(progress: Progress, price: float | None) -> str:
+    """What is to be said now; before the first question with what all of them will cost."""
+    cost = "" if progress.done else _cost(progress, price).removeprefix("0.00 of ")
+    return f"{progress.note}, for {cost}" if cost else progress.note
+
+
+def _cost(progress: Progress, price: float | None) -> str:
+    if price is None or progress.unit != "view" or not progress.total:
+        return ""
+    return f"{price * progress.done / 1000:.2f} of {price * progress.total / 1000:.2f}"
+
+
+def duration(seconds: float) -> str:
+    """As a person says it: 90 s, 25 min, 3 h 20 min."""
+    if seconds < 600:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def list_failures(lines: list[str]) -> None:

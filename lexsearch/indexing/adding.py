@@ -43,7 +43,7 @@ def add(
     keeper = Keeper(writer, report, key, [job for jobs in stages for job in jobs], progress)
     pictures = len({job.doc_id for jobs in stages for job in jobs})
     if pictures:
-        keeper.tell(f"{pictures:,} to describe")
+        keeper.announce(pictures)
     try:
         for jobs in stages:
             with closing(runner.run(keeper.wanted(jobs), spec, max_pixels)) as outcomes:

@@ -71,10 +71,13 @@ class Keeper:
             due = now - self._kept_at > KEEP_SECONDS
         if due and self._unkept:
             self.keep()
-        self.tell(item.reason if isinstance(item, Waiting) else "")
+        self._tell(item.reason if isinstance(item, Waiting) else "")
 
-    def tell(self, note: str = "") -> None:
-        """Say how far it is."""
+    def announce(self, pictures: int) -> None:
+        """Say how much there is to do, before the first question."""
+        self._tell(f"{pictures:,} to describe, {self._total:,} views at most")
+
+    def _tell(self, note: str) -> None:
         failed = self._report.failed_views
         self._progress(Progress("describing", self._done, self._total, "view", failed, note))
 
