@@ -12,7 +12,7 @@ from the one before, so that a process may be killed between any two of them.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -385,6 +385,25 @@ class Index:
 
         with self._writing() as writer:
             return import_captions(writer, lines, progress)
+
+    def import_from(
+        self,
+        source: str | os.PathLike[str],
+        *,
+        keys: Mapping[str, str] | None = None,
+        progress: ProgressCallback = _ignore,
+    ) -> Imported:
+        """Take captions from a file, or from the text files beside the pictures in a folder.
+
+        source: a file of `export_captions` or of another tool; see `lexsearch.storage.foreign` for
+            the forms. keys: the names under which its rows have their "image" and "text", where
+            those are no usual ones. Pictures are meant by path or by file name.
+        Raises ImportFormatError for a file that is none of these.
+        """
+        from lexsearch.storage.foreign import import_from
+
+        with self._writing() as writer:
+            return import_from(writer, os.fspath(source), keys or {}, progress)
 
     def export_captions(self) -> Iterator[str]:
         """All captions of what can be found, each with its last text, as JSON Lines.

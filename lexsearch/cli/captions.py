@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -94,21 +93,43 @@ def export_command(file: Any, path: str) -> None:
     say(f"{count} captions exported")
 
 
-@click.command(name="import", epilog=examples("lexsearch import captions.jsonl"))
-@click.argument("file", type=click.File(errors="replace"), metavar="FILE")
+@click.command(
+    name="import",
+    epilog=examples(
+        "lexsearch import captions.jsonl",
+        "lexsearch import ./photos",
+        "lexsearch import alt.csv --key image=photo --key text=alt_text",
+    ),
+)
+@click.argument("source", type=click.Path(exists=True, allow_dash=True), metavar="FILE_OR_FOLDER")
+@click.option(
+    "--key",
+    "keys",
+    multiple=True,
+    metavar="image=NAME",
+    help="Under which name (in CSV: column) rows have the picture, or text=NAME: its text.",
+)
 @index_option
 @quiet_option
-def import_command(file: Iterable[str], path: str, quiet: bool) -> None:
-    """Take captions from JSON Lines.
+def import_command(source: str, keys: tuple[str, ...], path: str, quiet: bool) -> None:
+    """Take captions from a file, or from text files beside the pictures in a folder.
 
-    FILE may be - for standard input. Each line is an object with doc_id and text, optionally
-    caption_id, crop, path and captioner. A caption that is known already, with another text,
-    is taken as a correction.
+    JSON Lines as `lexsearch export` writes them (- for standard input): each line is an object
+    with doc_id and text, optionally caption_id, crop, path and captioner. A caption that is known
+    already, with another text, is taken as a correction.
+
+    Also what other tools write of pictures that are indexed, which are meant by path or file
+    name: metadata.jsonl (file_name, text), JSON lists of {image, caption}, CSV with names in its
+    first line, and in a folder photo.txt beside photo.jpg.
     """
     from lexsearch.index import Index
 
+    named = dict(pair.partition("=")[::2] for pair in keys)
     with Index(path) as index, progress_bar(quiet) as progress:
-        outcome = index.import_captions(file, progress)
+        if source == "-":
+            outcome = index.import_captions(click.open_file("-", errors="replace"), progress)
+        else:
+            outcome = index.import_from(source, keys=named, progress=progress)
     click.echo(
         f"{outcome.added} added, {outcome.unchanged} unchanged, {outcome.corrected} corrected, "
         f"{len(outcome.failed)} failed"

@@ -60,7 +60,12 @@ def in_effect(captions: Iterable[Caption], current: CaptionerKey | None = None) 
         for row in rows
         if row.source == "import" or (row.source == "model" and row.captioner == seen_by[row.crop])
     }
-    kept = [row for (place, _), row in chosen.items() if place not in human]
+    kept = [
+        row
+        for (place, _), row in chosen.items()
+        # "" says of a crop that nothing is to be seen there; of the file it says nothing
+        if place not in human and (row.text or row.crop in _ORDER)
+    ]
     return sorted([*kept, *human.values()], key=_position)
 
 
