@@ -429,23 +429,35 @@ class Index:
         """
         from lexsearch.storage.corrections import correct, withdraw
 
-        def corrections(rows: list[Caption], current: CaptionerKey | None) -> list[Caption]:
+        def corrections(_: str, rows: list[Caption], current: CaptionerKey | None) -> list[Caption]:
             if text is None:
                 return withdraw(rows, crop, field, caption_id)
             return correct(rows, current, text, crop, field, caption_id)
 
         self._correct(name, corrections)
 
+    def deny(self, name: str | os.PathLike[str], *words: str, undo: bool = False) -> None:
+        """Never say these words or phrases of a picture: in all their forms they leave all of its
+        captions, those to come too. `undo` allows them again; LexsearchError for one that was not
+        denied.
+        """
+        from lexsearch.storage.corrections import allow, deny
+
+        def denials(doc_id: str, rows: list[Caption], _: CaptionerKey | None) -> list[Caption]:
+            return allow(rows, words) if undo else deny(rows, doc_id, words)
+
+        self._correct(name, denials)
+
     def _correct(
         self,
         name: str | os.PathLike[str],
-        corrections: Callable[[list[Caption], CaptionerKey | None], list[Caption]],
+        corrections: Callable[[str, list[Caption], CaptionerKey | None], list[Caption]],
     ) -> None:
         with self._snapshots.now() as now:
             doc_id = now.find(name)
         with self._writing() as writer:
             rows = [row for _, rows in writer.store.scan([doc_id]) for row in rows]
-            writer.keep(corrections(rows, writer.settings.captioner))
+            writer.keep(corrections(doc_id, rows, writer.settings.captioner))
             writer.sync()
             writer.tidy()
 

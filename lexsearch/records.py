@@ -77,8 +77,8 @@ class Caption(NamedTuple):
     time: int = 0
 
 
-CAPTION_FIELDS = ("caption", "text", "seen", "about", "date")
-"""Which fields a caption may be of."""
+CAPTION_FIELDS = ("caption", "text", "seen", "about", "date", "denied")
+"""Which fields a caption may be of; of "denied" are words that no caption is to say."""
 
 
 class Passage(NamedTuple):

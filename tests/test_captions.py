@@ -2,6 +2,7 @@
 
 import errno
 import os
+from collections.abc import Collection
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -10,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lexsearch.errors import StorageError
-from lexsearch.records import Box, Caption, CaptionerKey
+from lexsearch.records import Box, Caption, CaptionerKey, Document
 from lexsearch.storage.captions import CaptionStore, DamagedShard
+from lexsearch.storage.denials import without
 from lexsearch.storage.documents import compose, in_effect
 
 TAGGER, OTHER, HUMAN = (
@@ -34,6 +36,16 @@ def store(tmp_path: Path) -> CaptionStore:
 
 def texts(store: CaptionStore, doc_ids: list[str] | None = None) -> dict[str, list[str | None]]:
     return {doc_id: [row.text for row in rows] for doc_id, rows in store.scan(doc_ids)}
+
+
+def plurals(words: Collection[str]) -> dict[str, tuple[str, ...]]:
+    """Terms by which a word and its plural are one, and "a" and "of" say nothing."""
+    said = {word: word.lower().removesuffix("s") for word in words}
+    return {word: () if term in ("a", "of") else (term,) for word, term in said.items()}
+
+
+def document_of(rows: list[Caption], current: CaptionerKey | None = None) -> Document:
+    return compose("a", rows, current, terms=plurals)
 
 
 def test_captions_come_back_as_they_were_by_document_in_order(store: CaptionStore) -> None:
@@ -191,9 +203,9 @@ def test_a_correction_stands_for_every_captioner_until_it_is_withdrawn() -> None
         caption(text="my dog Bella", source="human", captioner=HUMAN, time=2),
         caption(text="a fox", captioner=OTHER, time=3),
     ]
-    assert compose("a", rows, OTHER).contents == "my dog Bella"
+    assert document_of(rows, OTHER).contents == "my dog Bella"
     withdrawn = caption(text=None, source="human", captioner=HUMAN, time=4)
-    assert compose("a", [*rows, withdrawn], OTHER).contents == "a fox"
+    assert document_of([*rows, withdrawn], OTHER).contents == "a fox"
 
 
 def test_a_correction_replaces_only_the_caption_it_is_of() -> None:
@@ -203,14 +215,59 @@ def test_a_correction_replaces_only_the_caption_it_is_of() -> None:
         caption(text="two, corrected", source="human", captioner=HUMAN, caption_id="2"),
         caption(text="EXIT", field="text"),
     ]
-    document = compose("a", rows)
+    document = document_of(rows)
     assert document.contents.splitlines() == ["one", "two, corrected"]
     assert [passage.text for passage in document.passages] == ["one", "two, corrected", "EXIT"]
 
 
+@pytest.mark.parametrize(
+    ("text", "denied", "left"),
+    [
+        ("two cats and a Cat", ["cat"], "two and a"),
+        ("a traffic light, a light", ["traffic light"], "a , a light"),
+        ("a cup of tea, cups of tea", ["cup of tea"], "a ,"),
+        ("Egyptian Mau (cat, animal)", ["cats", "egyptian mau"], "(, animal)"),
+        ("a caterpillar", ["cat"], "a caterpillar"),
+        ("cat cat dog", ["cat dog"], "cat"),
+        ("a cat", ["a"], "a cat"),
+        ("a cat", [], "a cat"),
+    ],
+)
+def test_denied_words_and_phrases_go_in_all_their_forms(
+    text: str, denied: list[str], left: str
+) -> None:
+    assert without([text], denied, plurals) == [left]
+
+
+@given(
+    st.lists(st.sampled_from(["cat", "cats", "dog", "a", "of"])),
+    st.sampled_from(["cat", "dog cat", "cat of cat"]),
+)
+def test_what_is_left_does_not_say_it(words: list[str], denied: str) -> None:
+    (left,) = without([" ".join(words)], [denied], plurals)
+    terms = " ".join(term for word in left.split() for term in plurals([word])[word])
+    assert f" {denied.replace(' of ', ' ')} " not in f" {terms} "
+
+
+def test_a_denial_holds_for_all_crops_and_captioners_and_not_for_what_the_file_says() -> None:
+    rows = [
+        caption(text="two cats", time=1),
+        caption(text="a cat", captioner=OTHER, time=2),
+        caption(crop="left half", text="cat", time=1),
+        caption(text="cat", field="seen", caption_id="0", time=1),
+        caption(text="cat", field="about", crop="file", time=1),
+        caption(text="cat", field="denied", source="human", captioner=HUMAN, caption_id="cat"),
+    ]
+    for current in (TAGGER, OTHER):
+        document = document_of(rows, current)
+        assert "cat" not in document.contents
+        assert [p.text for p in document.passages if "cat" in p.text] == ["cat"]
+        assert {passage.field for passage in document.passages} == {"caption", "about"}
+
+
 def test_a_document_is_its_captions_from_the_whole_to_the_smallest_patch() -> None:
     crops = ["centre ninth", "top left quarter", "elsewhere", "whole", "bottom half"]
-    document = compose("a", [caption(crop=crop, text=crop) for crop in crops])
+    document = document_of([caption(crop=crop, text=crop) for crop in crops])
     assert document.contents.splitlines() == [
         "whole", "bottom half", "top left quarter", "centre ninth", "elsewhere"
     ]  # fmt: skip

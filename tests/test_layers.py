@@ -28,6 +28,7 @@ ROWS = (
     {"evaluation", "display", "web"},
     {""},  # lexsearch/__init__.py, the door
     {"cli"},
+    {"__main__"},
 )
 ROW = {room: number for number, rooms in enumerate(ROWS) for room in rooms}
 APART = ("captioners", "engines")  # rooms whose parts never import each other

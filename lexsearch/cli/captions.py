@@ -53,6 +53,32 @@ def edit(name: str, crop: str, text: str | None, path: str) -> None:
     click.echo(f"{printable(name)}, {crop}: {text.strip()}")
 
 
+@caption.command(
+    epilog=examples(
+        "lexsearch caption deny fox.jpg cat 'egyptian mau'",
+        "lexsearch caption deny fox.jpg cat --undo",
+    )
+)
+@click.argument("name", metavar="PICTURE")
+@click.argument("words", nargs=-1, required=True, metavar="WORD...")
+@click.option("--undo", is_flag=True, help="Allow the words again.")
+@index_option
+def deny(name: str, words: tuple[str, ...], undo: bool, path: str) -> None:
+    """Wrong: never say these words of a picture.
+
+    They leave what was said of all its crops, in all their forms, and whatever describes it later.
+    """
+    from lexsearch.engines import expect_one_search
+    from lexsearch.index import Index
+
+    expect_one_search()
+    with Index(path, create=False) as index:
+        index.deny(name, *words, undo=undo)
+        rows = index.describe(name).captions
+    denied = ", ".join(row.text or "" for row in rows if row.field == "denied")
+    click.echo(f"{printable(name)}, never said: {printable(denied) or '-'}")
+
+
 @caption.command(epilog=examples("lexsearch caption revert dog.jpg"))
 @click.argument("name", metavar="PICTURE")
 @click.option("--crop", default="whole", show_default=True, help='A crop, such as "left half".')

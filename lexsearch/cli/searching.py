@@ -303,10 +303,14 @@ def _print_known(known: PictureInfo) -> None:
     for row in known.captions:
         if row.field == "seen":
             continue  # boxes of things that the caption names
+        if row.source == "human" and row.caption_id and not row.text:
+            continue  # replaced by another correction of the crop
         when = datetime.fromtimestamp(row.time / 1e6).astimezone()
         who = " ".join(filter(None, row.captioner)) or row.source
         if heading != (heading := f"by {who}, {when:%Y-%m-%d}"):
             click.secho(heading, dim=True)
         field = " (text read)" if row.field == "text" else ""
         label = f"{row.crop}{field}{' ' + row.caption_id if row.caption_id else ''}"
+        if row.field == "denied":
+            label = "never said"
         click.echo(f"  {label:24} {row.text or '-'}")

@@ -101,7 +101,12 @@ class StoredDocument(NamedTuple):
 
 
 class EngineWriter(ABC):
-    """Changes a text index. Changes are visible, to every process, after `commit`."""
+    """Changes a text index. Changes are visible, to every process, after `commit`.
+
+    analyzer: as of the engine that reads it.
+    """
+
+    analyzer: Analyzer
 
     @abstractmethod
     def update(self, documents: Iterable[Document]) -> None:

@@ -90,6 +90,7 @@ class MemoryWriter(EngineWriter):
 
     def __init__(self, address: str) -> None:
         self._memory = INDEXES.setdefault(address, Memory())
+        self.analyzer = self._memory.analyzer
         self._changed = dict(self._memory.state.documents)
 
     def update(self, documents: Iterable[Document]) -> None:

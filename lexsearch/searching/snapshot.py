@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -151,6 +151,11 @@ class Snapshot:
                 self._learned_at = state
             return self._searcher
 
+    def _terms(self, texts: Collection[str]) -> Mapping[str, Sequence[str]]:
+        self._searching()
+        assert self._engine is not None, "a word is denied of a document that is indexed"
+        return self._engine.analyzer.terms(texts)
+
     def _open_engine(self) -> Engine | None:
         try:
             engine = open_engine(self.folder / "lucene")
@@ -279,7 +284,7 @@ class Snapshot:
         listed = set(self.catalog.listed())
         for doc_id, captions in self.store.scan() if listed else ():
             if doc_id in listed:
-                yield compose(doc_id, captions, self.settings.captioner)
+                yield compose(doc_id, captions, self.settings.captioner, terms=self._terms)
 
     def export(self) -> Iterator[str]:
         """The last text of all captions of what can be found, as JSON Lines."""

@@ -6,7 +6,8 @@ import time
 from collections.abc import Iterable, Sequence
 
 from lexsearch.errors import LexsearchError
-from lexsearch.records import Caption, CaptionerKey
+from lexsearch.records import WHOLE, Caption, CaptionerKey
+from lexsearch.storage.denials import DENIED
 from lexsearch.storage.documents import in_effect, latest
 
 HUMAN = CaptionerKey("human")
@@ -57,6 +58,36 @@ def withdraw(
         and row.text is not None
         and caption_id in (None, row.caption_id)
     ]
+
+
+def deny(captions: Sequence[Caption], doc_id: str, words: Sequence[str]) -> list[Caption]:
+    """What to store so that no caption of the picture says these words or phrases any more."""
+    return [
+        _said(Caption(doc_id, WHOLE, None, DENIED), text, text.casefold(), captions)
+        for text in _each(words)
+    ]
+
+
+def allow(captions: Sequence[Caption], words: Sequence[str]) -> list[Caption]:
+    """What to store so that these words are denied no more; LexsearchError for one that was not."""
+    denied = {
+        row.caption_id: row
+        for row in latest(captions).values()
+        if row.field == DENIED and row.source == "human" and row.text is not None
+    }
+    for text in _each(words):
+        if text.casefold() not in denied:
+            names = ", ".join(row.text or "" for row in denied.values())
+            raise LexsearchError(f"{text!r} was not denied; denied: {names or 'nothing'}")
+    rows = [denied[text.casefold()] for text in _each(words)]
+    return [_said(row, None, row.caption_id, captions) for row in rows]
+
+
+def _each(words: Sequence[str]) -> list[str]:
+    texts = list(filter(None, (" ".join(text.split()) for text in words)))
+    if not texts:
+        raise LexsearchError("there is no word to deny")
+    return texts
 
 
 def _check(field: str) -> None:

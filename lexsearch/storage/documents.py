@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from lexsearch.images.crops import NAMES, boxes
 from lexsearch.records import Box, Caption, CaptionerKey, Document, Passage
+from lexsearch.storage.denials import DENIED, TAKEN_FROM, Terms, without
 
 _ORDER = {name: position for position, name in enumerate(NAMES)}
 
@@ -19,20 +20,36 @@ def compose(
     captions: Iterable[Caption],
     current: CaptionerKey | None = None,
     names: Iterable[str] = (),
+    *,
+    terms: Terms,
 ) -> Document:
-    """The document of a picture: the captions in effect, one a line.
+    """The document of a picture: the captions in effect, one a line, without denied words.
 
     names: of the picture's files and folders, where they should be found too.
+    terms: which words are forms of one (see lexsearch.storage.denials); asked only if any are.
     """
     effective = [caption for caption in in_effect(captions, current) if caption.text]
+    denied = [row.text or "" for row in effective if row.field == DENIED]
+    effective = [row for row in effective if row.field != DENIED]
     passages = [
         Passage(" ".join((row.text or "").split()), row.field, row.crop, _odd_box(row))
         for row in effective
     ]
+    if denied:
+        passages = _without(passages, denied, terms)
     contents = "\n".join(passage.text for passage in passages if passage.field == "caption")
     sizes = [(row.width, row.height) for row in effective if row.width and row.height]
     named = [Passage(name, "name") for name in names]
     return Document(doc_id, contents, (*passages, *named), sizes[0] if sizes else None)
+
+
+def _without(passages: list[Passage], denied: list[str], terms: Terms) -> list[Passage]:
+    texts = without([passage.text for passage in passages], denied, terms)
+    return [
+        passage._replace(text=text) if passage.field in TAKEN_FROM else passage
+        for passage, text in zip(passages, texts, strict=True)
+        if passage.field not in TAKEN_FROM or any(map(str.isalnum, text))
+    ]
 
 
 def _odd_box(caption: Caption) -> Box | None:

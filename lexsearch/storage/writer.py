@@ -227,7 +227,9 @@ class Writer:
             if progress and (done % 100 == 0 or done == total):
                 progress(Progress("indexing words", done, total, "picture"))
             if captions:
-                yield compose(doc_id, captions, self.settings.captioner, self._names(doc_id))
+                names = self._names(doc_id)
+                terms = self._open_engine().analyzer.terms
+                yield compose(doc_id, captions, self.settings.captioner, names, terms=terms)
             else:
                 gone.append(doc_id)
 

@@ -166,7 +166,7 @@ def picture(index: Index, doc_id: str, query: str = "") -> Object:
                 "time": row.time / 1e6,
             }
             for row in known.captions
-            if row.field != "seen"  # boxes of things that the captions name
+            if row.field not in ("seen", "denied")  # boxes of things that the captions name
         ],
     }
 

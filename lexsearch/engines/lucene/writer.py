@@ -15,7 +15,7 @@ from lexsearch.engines import EngineWriter
 from lexsearch.engines.fields import CHAINS
 from lexsearch.engines.lucene import classes as _classes
 from lexsearch.engines.lucene import jvm as _jvm
-from lexsearch.engines.lucene.analysis import analyzer
+from lexsearch.engines.lucene.analysis import ANALYZER, analyzer
 from lexsearch.engines.lucene.blocks import ID, Block, in_blocks
 from lexsearch.engines.lucene.faults import java_errors
 from lexsearch.engines.lucene.layout import MADE, check_layout, has_index, layout
@@ -31,6 +31,8 @@ _LARGE = 5000  # documents that are worth joining in one piece
 
 class LuceneWriter(EngineWriter):
     """The only writer of a Lucene index in a folder."""
+
+    analyzer = ANALYZER
 
     def __init__(self, folder: Path, *, anew: bool = False) -> None:
         _jvm.start()

@@ -1,0 +1,3 @@
+from lexsearch.cli import main
+
+main()
