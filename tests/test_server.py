@@ -30,11 +30,14 @@ from PIL import Image
 from random_llava import save_tiny_llava
 
 from lexsearch import chat as _chat
-from lexsearch.captioners import open_captioner
-from lexsearch.captioners.mllm.framing import FILL
+from lexsearch.captioners import Waiting, open_captioner
+from lexsearch.captioners.mllm.framing import FILL, LEAST_SIDE
 from lexsearch.captioners.prompts import FOLLOW_UP, PROMPTS
 from lexsearch.captioners.server import API_KEY, Server
-from lexsearch.errors import CaptionerError, CaptionerUnavailable
+from lexsearch.chat.completions import read_completion
+from lexsearch.chat.faults import Blame, read, whose
+from lexsearch.chat.waits import moment
+from lexsearch.errors import CaptionerError, CaptionerUnavailable, ViewRefused
 from lexsearch.records import WHOLE, Box, Crop, View
 
 KEY = "sk-do-not-tell-123"
@@ -185,7 +188,10 @@ WRONGS = {
     "no text": says(completion(None)),
     "no message": says(b'{"choices": [{"message": "a dog"}]}'),
     "deep JSON": says(b"[" * 100_000),
-    "thinks to the end": says(completion("", finish_reason="length")),
+    "breaks off": says(completion("A br", finish_reason="error")),
+    "an error in the choice": says(completion("A br", error={"code": 502, "message": "alas"})),
+    "an error with status 200": says(b'{"error": {"message": "upstream failed", "code": 500}}'),
+    "is empty": says(completion("")),
     "429": error(429),
     "429, later": error(429, retry_after="0.2"),
     "500": error(500),
@@ -208,6 +214,7 @@ def endpoint() -> Iterator[Endpoint]:
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_chat, "_FIRST_PAUSE", 0.02)
+    monkeypatch.setattr(_chat, "_UNREACHED_SECONDS", 1.0)
 
 
 @pytest.fixture
@@ -258,16 +265,16 @@ class TestRequests:
         assert (request["model"], request["max_tokens"]) == ("namer", 99)
         assert request["temperature"] == 0
 
-    @settings(max_examples=25)
+    @settings(max_examples=25, deadline=None)
     @given(st.integers(1, 448), st.integers(1, 448))
     def test_send_small_squares(self, width: int, height: int) -> None:
         captioner = Server("http://localhost/v1", "m")
         url = captioner.prepare(view(200, (width, height))).prepared
         captioner.close()
         sent = Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2])))
-        assert sent.size == (max(width, height),) * 2
+        assert sent.size == (max(width, height, LEAST_SIDE),) * 2
         assert sent.format == "JPEG"
-        if max(width, height) > min(width, height) + 16:
+        if max(width, height) > min(width, height) + 16 and max(width, height) >= LEAST_SIDE:
             corner = sent.getpixel((0, 0))
             assert all(abs(a - b) < 30 for a, b in zip(corner, FILL, strict=True))
 
@@ -278,7 +285,6 @@ class TestRequests:
         words(captioner, *[view(red) for red in range(24)])
         assert endpoint.most == 8
         assert time.monotonic() - begun < 24 * endpoint.delay
-        assert captioner.batch_size == 64
 
     def test_follow_up_is_a_second_turn(self, ask, endpoint: Endpoint) -> None:
         assert words(ask(follow_up=True), view(4)) == [f"{said(4)}\n{said(4, turns=3)}"]
@@ -327,36 +333,102 @@ class TestWrongs:
         endpoint.poison = {(100, 60, 120): WRONGS[wrong]}
         endpoint.delay = 0.02
         reds = [20, 40, 60, 100, 140, 160]
-        answers = words(ask(attempts=2, batch_size=1), *map(view, reds))
-        if isinstance(answers[3], CaptionerError):
-            assert "(asked 2 times)" in str(answers[3])
+        answers = words(ask(attempts=2, batch_size=1, patience=1.0), *map(view, reds))
+        assert "(asked 2 times)" in str(answers[3]) or "seconds)" in str(answers[3])
         expected = [said(red) for red in reds]
         assert answers[:3] + answers[4:] == expected[:3] + expected[4:]
         assert isinstance(answers[3], CaptionerError)
 
     @pytest.mark.parametrize("status", [400, 413, 422])
     def test_about_the_view_are_not_asked_again(self, ask, endpoint, status: int) -> None:
+        captioner = ask()
+        assert words(captioner, view(4)) == [said(4)]
         endpoint.wrongs = [error(status)]
-        (answer,) = words(ask(), view())
+        (answer,) = words(captioner, view())
         assert isinstance(answer, CaptionerError)
         assert f"{status} " in str(answer)
         assert "alas" in str(answer)
-        assert len(endpoint.requests) == 1
+        assert len(endpoint.requests) == 2
 
-    @pytest.mark.parametrize("status", [301, 307, 401, 403, 404, 405])
+    def test_that_do_not_say_what_about_are_told_apart_by_a_plain_picture(
+        self, ask, endpoint
+    ) -> None:
+        endpoint.wrongs = [error(400)]
+        (answer, other) = words(ask(batch_size=1), view(), view(4))
+        assert isinstance(answer, CaptionerError)
+        assert other == said(4)
+        assert len(endpoint.requests) == 3, "the plain picture is asked about once"
+        endpoint.wrongs = [error(400)] * 9
+        with pytest.raises(CaptionerUnavailable, match=r"400 .*a plain picture fares the same"):
+            words(ask(batch_size=1), *[view(red) for red in range(9)])
+        assert len(endpoint.requests) == 5
+
+    def test_of_one_view_after_another_do_not_end_the_run(self, ask, endpoint) -> None:
+        endpoint.poison = {(100, 60, 120): error(422)}
+        answers = words(ask(batch_size=2), *[view(100)] * 150, view(4))
+        assert answers[-1] == said(4)
+        assert all(isinstance(answer, CaptionerError) for answer in answers[:-1])
+
+    @pytest.mark.parametrize("status", [401, 402, 403, 404, 405])
     def test_about_every_view_end_the_run(self, ask, endpoint, status: int) -> None:
-        endpoint.wrongs = [error(status, location="http://127.0.0.1:9/v1")]
+        endpoint.wrongs = [error(status)]
         with pytest.raises(CaptionerUnavailable, match=str(status)):
             words(ask(batch_size=1), *[view(red) for red in range(9)])
         assert len(endpoint.requests) <= 2
 
-    @pytest.mark.parametrize("part", [{"refusal": "I will not"}, {"refusal": None}])
-    def test_a_refusal_is_an_answer_without_words(self, ask, endpoint, part) -> None:
+    @pytest.mark.parametrize("status", [301, 302, 307, 308])
+    def test_a_redirect_says_where_to(self, ask, endpoint, status: int) -> None:
+        endpoint.wrongs = [error(status, location="https://elsewhere:9/api/chat/completions?a=b")]
+        with pytest.raises(CaptionerUnavailable) as moved:
+            words(ask(batch_size=1), view())
+        assert "has moved to https://elsewhere:9/api?a=b: give that as --url" in str(moved.value)
+
+    @pytest.mark.parametrize(
+        ("part", "reason"),
+        [({"refusal": "I will not"}, "I will not"), ({"refusal": None}, "content_filter")],
+    )
+    def test_a_refusal_is_for_good(self, ask, endpoint, part, reason: str) -> None:
         message = {"role": "assistant", "content": None, **part}
         body = completion("", message=message, finish_reason="content_filter")
         endpoint.wrongs = [says(body)]
-        assert words(ask(), view()) == [""]
+        (answer,) = words(ask(), view())
+        assert isinstance(answer, ViewRefused)
+        assert reason in str(answer)
         assert len(endpoint.requests) == 1
+
+    def test_answers_are_handed_over_as_they_come(self, ask, endpoint) -> None:
+        endpoint.delay = 0.1
+        taken: list[int] = []
+
+        def views() -> Iterator[tuple[int, View]]:
+            for red in range(4, 250, 8):
+                taken.append(red)
+                yield red, view(red)
+
+        describing = ask(batch_size=2).describe(views())
+        tag, answer = next(item for item in describing if not isinstance(item, Waiting))
+        assert answer[0].text == said(tag)
+        assert len(taken) <= 4, "no view is taken before there is room for it"
+        describing.close()
+
+    def test_answers_that_are_there_come_before_the_end(self, ask, endpoint) -> None:
+        endpoint.wrongs = [
+            lambda handler: endpoint.respond(handler, 200, completion("fine"), {}),
+            error(401),
+        ]
+        describing = ask(batch_size=1).describe((red, view(red)) for red in range(9))
+        got = (item for item in describing if not isinstance(item, Waiting))
+        assert next(got)[0] == 0
+        with pytest.raises(CaptionerUnavailable):
+            next(got)
+
+    def test_who_waits_is_told_why(self, ask, endpoint, monkeypatch) -> None:
+        monkeypatch.setattr("lexsearch.captioners.server._TICK", 0.05)
+        endpoint.wrongs = [error(503, retry_after="0.5")]
+        items = list(ask().describe([(1, view(4))]))
+        reasons = {item.reason for item in items if isinstance(item, Waiting)}
+        assert any("503 Service Unavailable: alas" in reason for reason in reasons)
+        assert not isinstance(items[-1], Waiting)
 
     def test_text_in_parts_and_unstorable_characters(self, ask, endpoint) -> None:
         parts = [{"type": "text", "text": "a dog"}, {"type": "text", "text": " \x00\ud800runs "}]
@@ -391,26 +463,115 @@ class TestWrongs:
 
     @given(st.one_of(st.none(), st.text(), st.floats().map(str), st.integers().map(str)))
     def test_any_retry_after_is_a_time_to_wait(self, value: str | None) -> None:
-        assert 0.0 <= _chat._retry_after(value) <= 600.0
+        assert 0.0 <= moment(value) < float("inf")
 
     @given(st.binary(max_size=200))
     def test_any_body_is_an_answer_or_none(self, body: bytes) -> None:
-        with suppress(_chat._Passing):
-            assert isinstance(_chat._content(body), str)
-        assert isinstance(_chat._message(body), str)
+        read_completion(body)
+        assert isinstance(whose(read(400, {}, body)), Blame)
 
     def test_no_server_at_all_ends_the_run(self, ask, endpoint) -> None:
         with socket.socket() as unused:
             unused.bind(("127.0.0.1", 0))
             url = f"http://127.0.0.1:{unused.getsockname()[1]}/v1"
-            with pytest.raises(CaptionerUnavailable, match=r"does not answer: .*asked 3 times"):
+            with pytest.raises(CaptionerUnavailable, match=r"does not answer: .*server running"):
                 words(ask(url=url, attempts=3), *[view(red) for red in range(20)])
 
     def test_errors_without_end_end_the_run(self, ask, endpoint) -> None:
         captioner = ask(attempts=1)
         endpoint.wrongs = [error(500)] * 1000
-        with pytest.raises(CaptionerUnavailable, match="64 views in a row failed, the last with"):
+        with pytest.raises(CaptionerUnavailable, match=r"did not recover in .* seconds: .*500"):
             words(captioner, *[view(red) for red in range(100)])
+
+    def test_a_server_that_restarts_is_waited_for(self, ask, endpoint) -> None:
+        captioner = ask(attempts=7, batch_size=2)
+        fine = [lambda handler: endpoint.respond(handler, 200, completion("x"), {})]
+        endpoint.wrongs = fine + [dies] * 3 + [error(502)] * 3 + [error(503)] * 8
+        answers = words(captioner, *[view(red) for red in range(4, 100, 8)])
+        assert not [answer for answer in answers if isinstance(answer, CaptionerError)]
+
+    def test_patience_is_an_option(self, ask, endpoint) -> None:
+        endpoint.wrongs = [error(503)] * 1000
+        begun = time.monotonic()
+        with pytest.raises(CaptionerUnavailable, match="503"):
+            words(ask(patience=0.3), view(4))
+        assert time.monotonic() - begun < 5
+        endpoint.wrongs = [error(429, retry_after="7200")]
+        with pytest.raises(CaptionerUnavailable, match="asks to wait for 7200 seconds"):
+            words(ask(), view(4))
+
+    def test_one_at_a_time_is_found_by_time_outs(self, ask, endpoint) -> None:
+        """Eight at once are more than the server gets done before the first of them gives up."""
+        one_by_one = threading.Lock()
+
+        def slowly(handler) -> None:
+            with one_by_one:
+                time.sleep(0.1)
+                with suppress(OSError):
+                    endpoint.respond(handler, 200, completion("a dog"), {})
+
+        endpoint.wrongs = [slowly] * 1000
+        answers = words(ask(batch_size=8, timeout=0.5, attempts=2), *[view(4)] * 24)
+        assert answers == ["a dog"] * 24
+
+    @pytest.mark.parametrize(
+        "complaint",
+        [
+            "Unsupported parameter: 'max_tokens' is not supported with this model. Use "
+            "'max_completion_tokens' instead.",
+            "[{'type': 'extra_forbidden', 'loc': ('body', 'temperature'), 'msg': 'Extra inputs are "
+            "not permitted'}]",
+            "temperature is deprecated for this model",
+            "invalid temperature: only 1 is allowed for this model",
+            "Argument not supported on this model: temperature",
+        ],
+    )
+    def test_a_parameter_that_is_not_taken_is_left_out_and_remembered(
+        self, ask, endpoint, complaint: str
+    ) -> None:
+        body = json.dumps({"error": {"message": complaint, "type": "invalid_request_error"}})
+        endpoint.wrongs = [lambda handler: endpoint.respond(handler, 400, body.encode(), {})]
+        captioner = ask(batch_size=1)
+        assert words(captioner, view(4), view(12)) == [said(4), said(12)]
+        first, *later = endpoint.requests
+        gone = "max_tokens" if "max_tokens" in complaint else "temperature"
+        assert gone in first
+        assert len(later) == 2
+        assert not any(gone in request for request in later)
+        if gone == "max_tokens":
+            assert [request["max_completion_tokens"] for request in later] == [256, 256]
+
+    def test_a_model_that_takes_no_pictures_is_told_at_once(self, ask, endpoint) -> None:
+        told = json.dumps({"error": {"message": "this model does not support image input"}})
+        endpoint.wrongs = [lambda handler: endpoint.respond(handler, 400, told.encode(), {})] * 99
+        with pytest.raises(CaptionerUnavailable, match="choose one that does"):
+            words(ask(batch_size=1), *[view(red) for red in range(9)])
+        assert len(endpoint.requests) == 1
+        endpoint.wrongs = [says(completion("I'm unable to view images directly."))] * 99
+        with pytest.raises(CaptionerUnavailable, match="sees no picture"):
+            words(ask(batch_size=1), *[view(red) for red in range(9)])
+
+    @pytest.mark.parametrize(
+        "model",
+        [
+            {"architecture": {"input_modalities": ["text"]}},
+            {"capabilities": {"vision": False}},
+            {"capabilities": ["completion", "tools"]},
+            {"type": "llm"},
+        ],
+    )
+    def test_a_model_that_is_listed_as_blind_is_told_before(self, ask, endpoint, model) -> None:
+        endpoint.models = json.dumps({"data": [{"id": "namer", **model}, {"id": "b"}]}).encode()
+        with pytest.raises(CaptionerError, match="namer takes no pictures"):
+            ask().load()
+        endpoint.models = b'{"data": [{"id": "namer"}]}'
+        ask().load()
+
+    def test_thinking_to_the_end_says_so(self, ask, endpoint) -> None:
+        thought = says(completion("", finish_reason="length"))
+        endpoint.wrongs = [thought] * 9
+        with pytest.raises(CaptionerUnavailable, match="went into thinking"):
+            words(ask(), view(4))
 
 
 class TestSecrets:
@@ -421,12 +582,13 @@ class TestSecrets:
         caplog.set_level("DEBUG")
         picture(photos / "a.png")
         captioner = ask()
-        told = json.dumps({"error": {"message": f"Incorrect API key provided: {KEY}"}}).encode()
+        told = json.dumps({"error": {"message": f"alas for {KEY}"}}).encode()
         endpoint.wrongs = [lambda handler: endpoint.respond(handler, 400, told, {})]
         report = index.add(photos, captioner=captioner, crops="none")
         assert endpoint.headers[0]["Authorization"] == f"Bearer {KEY}"
-        assert "Incorrect API key provided: ***" in report.undescribed[0].reason
+        assert "alas for ***" in report.undescribed[0].reason
         index.add(photos, captioner=captioner, crops="none")
+        told = json.dumps({"error": {"message": f"Incorrect API key provided: {KEY}"}}).encode()
         endpoint.wrongs = [lambda handler: endpoint.respond(handler, 401, told, {})]
         with pytest.raises(CaptionerUnavailable, match=API_KEY) as refused:
             words(captioner, view())
@@ -501,7 +663,7 @@ class TestCommand:
         assert "Set LEXSEARCH_API_KEY" in ended.stderr
         again = lexsearch_command(*command, *options, "--json")
         assert again.returncode == 0, again.stderr
-        assert len(endpoint.requests) - 11 == 20 - 8, "one batch of 8 was kept"
+        assert len(endpoint.requests) - 11 == 20 - 10, "all that was answered was kept"
 
 
 # A real server
@@ -547,17 +709,21 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]
             process.wait(timeout=20)
 
 
-def test_a_real_server_describes_views(served: tuple[str, str], index, photos: Path) -> None:
+def test_a_real_server_describes_views(
+    served: tuple[str, str], index, photos: Path, monkeypatch
+) -> None:
+    monkeypatch.setattr(_chat, "_UNREACHED_SECONDS", 60.0)  # it sends 500 while it loads
     url, model = served
     for number, colour in enumerate(("red", "green", "blue")):
         picture(photos / f"{number}.png", colour)
     captioner = Server(url, model, max_new_tokens=8, batch_size=2, follow_up=True)
     try:
         report = index.add(photos, captioner=captioner, crops="none")
-        once = [captioner.caption([view(red)]) for red in (0, 120, 250)]
-        again = [captioner.caption([view(red)]) for red in (0, 120, 250)]
+        once, again = (
+            [str(words(captioner, view(red))[0]) for red in (0, 120, 250)] for _ in range(2)
+        )
     finally:
         captioner.close()
     assert (report.captioned, report.failed) == (3, [])
     assert once == again
-    assert len({answer[0][0].text for answer in once}) > 1, "it looks at the picture"
+    assert len(set(once)) > 1, "it looks at the picture"

@@ -30,13 +30,3 @@ def resolve_prompt(prompt: str) -> str:
 def questions(prompt: str, follow_up: bool) -> tuple[str, ...]:
     """What is asked in turn."""
     return (prompt, FOLLOW_UP) if follow_up else (prompt,)
-
-
-def clean(text: str) -> str:
-    """An answer as it can be stored: no lone surrogates or control characters, not endless."""
-    encodable = text.encode("utf-8", "ignore").decode("utf-8")
-    printable = "".join(c for c in encodable if c.isprintable() or c in "\n\t")
-    return printable.strip()[:_LONGEST]
-
-
-_LONGEST = 20_000  # characters; beyond that a model only repeats itself

@@ -3,7 +3,7 @@ Ollama, LM Studio, `transformers serve` and others, on this machine or another.
 
 The server batches, so that many requests are under way at once. Views are sent small and square,
 for two reasons: what a server does with pictures on its side is often what it is slowest at, and
-it would cut wide ones (see `_framing`).
+it would cut wide ones (see `framing`). Small ones are enlarged, since many models refuse them.
 
 The key for a server that wants one comes from the environment alone, LEXSEARCH_API_KEY, and goes
 nowhere but into the requests.
@@ -14,15 +14,26 @@ from __future__ import annotations
 import asyncio
 import base64
 import io
+import logging
 import os
-from collections.abc import Sequence
+import threading
+from collections.abc import Coroutine, Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from queue import Empty, SimpleQueue
+from typing import Any, TypeVar
 
-from lexsearch.captioners import Answer, Captioner
-from lexsearch.captioners.mllm.framing import check_framing, frame
+from PIL import Image
+
+from lexsearch.captioners import Answer, Captioner, Waiting
+from lexsearch.captioners.mllm.framing import FILL, check_framing, frame
 from lexsearch.captioners.prompts import MAX_NEW_TOKENS, questions, resolve_prompt
-from lexsearch.chat import Chat, Turn
+from lexsearch.captioners.wording import NoSight, caption_of
+from lexsearch.chat import PATIENCE, Chat, Turn
 from lexsearch.errors import CaptionerError, CaptionerUnavailable
 from lexsearch.records import CaptionerKey, CaptionText, View
+from lexsearch.text.answers import answer_of
+
+T = TypeVar("T")
 
 API_KEY = "LEXSEARCH_API_KEY"
 """The environment variable with the key."""
@@ -36,9 +47,12 @@ InternVL (448); for those that take any size (Qwen-VL), 256 tokens' worth."""
 
 _JPEG_QUALITY = 90
 _AT_ONCE = 16
-_ROUNDS = 8
-"""Requests in one batch, times those at once: so that the last of a batch, during which the
-server has too little to do, are few."""
+_BLIND_IN_A_ROW = 3
+"""A model that says so often, of its first views, that it sees no picture, takes none."""
+
+_TICK = 1.0  # seconds without an answer, after which whoever waits is told
+
+log = logging.getLogger("lexsearch")
 
 
 class Server(Captioner):
@@ -46,8 +60,10 @@ class Server(Captioner):
 
     url: of the API, "http://localhost:8000/v1". model: as the server calls it; None: the only
         one that it has. prompt, follow_up, framing: see `Mllm`.
-    batch_size: requests at once. timeout: seconds for one answer.
-    attempts: how often a view is asked about before it is given up.
+    batch_size: requests at once, at most; fewer where the server has no time for so many.
+    timeout: seconds for one answer. attempts: how often a view is asked about before it is given
+        up, while others get answers. patience: seconds to wait for a server that loads, restarts
+        or is busy.
 
     Raises CaptionerError when the URL is none, or the model cannot be told.
     """
@@ -64,69 +80,201 @@ class Server(Captioner):
         batch_size: int | None = None,
         timeout: float = 300.0,
         attempts: int = 5,
+        patience: float = PATIENCE,
     ) -> None:
         check_framing(framing)
         self._questions = questions(resolve_prompt(prompt), follow_up)
-        self._runner = asyncio.Runner()
-        self._chat = Chat(
-            url,
-            key=os.environ.get(API_KEY, ""),
-            at_once=batch_size or _AT_ONCE,
-            timeout=timeout,
-            attempts=attempts,
-        )
-        self._model = model or self._runner.run(self._chat.only_model())
-        version = f"{_REVISION}:{self._model} {framing} {_SIDE} greedy-{max_new_tokens}"
-        self.key = CaptionerKey("server", version, "\n".join(self._questions))
-        self.note = f"{self._chat.url}, {batch_size or _AT_ONCE} requests at once"
-        self.view_side = _SIDE
-        self.batch_size = _ROUNDS * (batch_size or _AT_ONCE)
         self._framing = framing
-        self._settings = {
-            "model": self._model,
+        self._at_once = batch_size or _AT_ONCE
+        self._settings: dict[str, Any] = {
             "max_tokens": max_new_tokens,
             "temperature": 0,
             "stream": False,
         }
+        probe: dict[str, Any] = {}
+        self._chat = Chat(
+            url,
+            key=os.environ.get(API_KEY, ""),
+            at_once=self._at_once,
+            timeout=timeout,
+            attempts=attempts,
+            patience=patience,
+            probe=probe,
+        )
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+        try:
+            self._model = model or self._run(self._chat.only_model())
+        except BaseException:
+            self.close()
+            raise
+        self._settings = {"model": self._model, **self._settings}
+        probe.update(self._settings, messages=[_turn(self._questions[0], _plain_picture())])
+        self._described = self._blind = 0
+        version = f"{_REVISION}:{self._model} {framing} {_SIDE} greedy-{max_new_tokens}"
+        self.key = CaptionerKey("server", version, "\n".join(self._questions))
+        self.note = f"{self._chat.address}, at most {self._at_once} requests at once"
+        self.view_side = _SIDE
+        self.batch_size = self._at_once
+
+    def load(self) -> None:
+        """See that the model takes pictures, where the server tells."""
+        try:
+            listed = self._run(self._chat.models())
+        except CaptionerUnavailable:
+            raise
+        except CaptionerError:
+            return  # many a gateway lists nothing
+        mine = next((model for model in listed if model.get("id") == self._model), {})
+        if _takes_pictures(mine) is False:
+            raise CaptionerError(
+                f"{self._model} takes no pictures, says {self._chat.address}; choose a model that "
+                "does (--model)"
+            )
 
     def prepare(self, view: View) -> View:
         """The view as a data URL."""
-        file = io.BytesIO()
-        frame(view.image, self._framing).save(file, "JPEG", quality=_JPEG_QUALITY)
-        url = f"data:image/jpeg;base64,{base64.b64encode(file.getvalue()).decode()}"
-        return View(view.crop, view.image, url)
+        return View(view.crop, view.image, _data_url(frame(view.image, self._framing)))
 
     def caption(self, views: Sequence[View]) -> list[Answer]:
         """What the model says of each view: one caption, with all the answers, a line each."""
-        urls = [view.prepared or self.prepare(view).prepared for view in views]
-        return self._runner.run(self._all(urls))
+        items = self.describe(enumerate(views))
+        answers = dict(item for item in items if not isinstance(item, Waiting))
+        return [answers[number] for number in range(len(views))]
+
+    def describe(self, views: Iterable[tuple[T, View]]) -> Iterator[tuple[T, Answer] | Waiting]:
+        """See `Captioner.describe`: each answer is handed over as it comes."""
+        coming = iter(views)
+        done: SimpleQueue[tuple[T, Future[Answer]]] = SimpleQueue()
+        under_way: set[Future[Answer]] = set()
+        is_more = True
+        try:
+            while is_more or under_way:
+                if is_more and len(under_way) < self._at_once:
+                    for tag, view in coming:
+                        under_way.add(self._begin(tag, view, done))
+                        break
+                    else:
+                        is_more = False
+                        continue
+                has_room = is_more and len(under_way) < self._at_once
+                try:
+                    tag, answered = done.get(timeout=0 if has_room else _TICK)
+                except Empty:
+                    if not has_room:
+                        yield Waiting(self._chat.waits_for)
+                    continue
+                under_way.discard(answered)
+                yield tag, answered.result()
+        except (CaptionerUnavailable, KeyboardInterrupt):
+            while not done.empty():
+                tag, answered = done.get()
+                if not answered.cancelled() and answered.exception() is None:
+                    yield tag, answered.result()
+            raise
+        finally:
+            for asked in under_way:
+                asked.cancel()
 
     def close(self) -> None:
-        self._runner.run(self._chat.close())
-        self._runner.close()
+        if self._thread.is_alive():
+            asyncio.run_coroutine_threadsafe(self._end(), self._loop).result()
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+            self._loop.close()
 
-    async def _all(self, urls: Sequence[str]) -> list[Answer]:
-        try:
-            async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(self._one(url)) for url in urls]
-        except ExceptionGroup as errors:  # the first one cancelled the other requests
-            raise errors.exceptions[0] from errors
-        return [task.result() for task in tasks]
+    async def _end(self) -> None:
+        asking = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in asking:
+            task.cancel()
+        await asyncio.gather(*asking, return_exceptions=True)
+        await self._chat.close()
+
+    def _run(self, asking: Coroutine[Any, Any, T]) -> T:
+        """What comes of it; says what it waits for, where that takes long."""
+        result = asyncio.run_coroutine_threadsafe(asking, self._loop)
+        said = ""
+        while True:
+            try:
+                return result.result(timeout=_TICK)
+            except TimeoutError:
+                if result.done():
+                    raise
+                if self._chat.waits_for and self._chat.waits_for != said:
+                    said = self._chat.waits_for
+                    log.warning("waiting for the server: %s", said)
+            except KeyboardInterrupt:
+                result.cancel()
+                raise
+
+    def _begin(
+        self, tag: T, view: View, done: SimpleQueue[tuple[T, Future[Answer]]]
+    ) -> Future[Answer]:
+        url = view.prepared or self.prepare(view).prepared
+        answered = asyncio.run_coroutine_threadsafe(self._one(url), self._loop)
+        answered.add_done_callback(lambda future: done.put((tag, future)))
+        return answered
 
     async def _one(self, url: str) -> Answer:
         """A view's words; its error where only this view is to blame."""
-        picture = {"type": "image_url", "image_url": {"url": url}}
         turns: list[Turn] = []
-        answers = []
+        captions = []
         try:
             for number, question in enumerate(self._questions):
-                content = [*([] if number else [picture]), {"type": "text", "text": question}]
-                turns.append({"role": "user", "content": content})
-                answers.append(await self._chat.ask({**self._settings, "messages": turns}))
-                turns.append({"role": "assistant", "content": answers[-1]})
+                turns.append(_turn(question, None if number else url))
+                said = await self._chat.ask({**self._settings, "messages": turns})
+                captions.append(caption_of(said, self._questions))
+                turns.append({"role": "assistant", "content": answer_of(said, self._questions)})
         except CaptionerUnavailable:
             raise
+        except NoSight as error:
+            self._blind += 1
+            if not self._described and self._blind >= _BLIND_IN_A_ROW:
+                raise CaptionerUnavailable(
+                    f"{self._model}: {error}; choose a model that takes pictures (--model), and, "
+                    "with llama.cpp, start it with --mmproj"
+                ) from error
+            return error
         except CaptionerError as error:
             return error
-        text = "\n".join(filter(None, answers))
+        self._described += 1
+        text = "\n".join(filter(None, captions))
         return [CaptionText(text)] if text else []
+
+
+def _turn(question: str, url: str | None) -> Turn:
+    picture = [{"type": "image_url", "image_url": {"url": url}}] if url else []
+    return {"role": "user", "content": [*picture, {"type": "text", "text": question}]}
+
+
+def _data_url(image: Image.Image) -> str:
+    file = io.BytesIO()
+    image.save(file, "JPEG", quality=_JPEG_QUALITY)
+    return f"data:image/jpeg;base64,{base64.b64encode(file.getvalue()).decode()}"
+
+
+def _plain_picture() -> str:
+    """A picture that nobody can have anything against."""
+    image = Image.new("RGB", (_SIDE, _SIDE), FILL)
+    image.paste((40, 90, 200), (0, 0, _SIDE, _SIDE // 2))
+    return _data_url(image)
+
+
+def _takes_pictures(model: dict[str, Any]) -> bool | None:
+    """Whether a model takes pictures, as some servers say in their lists; None: not said.
+
+    OpenRouter: architecture.input_modalities; llama.cpp and Ollama: capabilities, a list; Mistral:
+    capabilities.vision; LM Studio: type.
+    """
+    architecture = model.get("architecture")
+    modalities = architecture if isinstance(architecture, dict) else model
+    kinds = modalities.get("input_modalities")
+    if isinstance(kinds, list):
+        return "image" in kinds
+    able = model.get("capabilities")
+    if isinstance(able, dict) and isinstance(able.get("vision"), bool):
+        return bool(able["vision"])
+    if isinstance(able, list) and "completion" in able:
+        return bool({"vision", "multimodal"} & set(able))
+    return {"vlm": True, "llm": False, "embeddings": False}.get(str(model.get("type")))

@@ -20,6 +20,7 @@ from lexsearch.captioners.mllm.framing import FILL, check_framing, frame
 from lexsearch.captioners.mllm.runner import Inputs, ModelRunner, Plan, load_runner, quiet
 from lexsearch.captioners.mllm.weights import PRECISIONS, choose_precision, find_weights
 from lexsearch.captioners.prompts import MAX_NEW_TOKENS, questions, resolve_prompt
+from lexsearch.captioners.wording import caption_of
 from lexsearch.errors import CaptionerError
 from lexsearch.extras import require
 from lexsearch.records import CaptionerKey, CaptionText, View
@@ -140,7 +141,7 @@ class Mllm(Captioner):
                     failed[at] = answer
                 else:
                     said[at].append(answer)
-        return [failed.get(at) or _words(answers) for at, answers in enumerate(said)]
+        return [failed.get(at) or self._words(answers) for at, answers in enumerate(said)]
 
     def close(self) -> None:
         if isinstance(self._engine, Devices):
@@ -153,6 +154,15 @@ class Mllm(Captioner):
             return self._engine.ask(inputs) if inputs else []
         finally:
             self._take_over_batch_size()
+
+    def _words(self, answers: Sequence[str]) -> Answer:
+        """The captions in the answers, a line each; the error where they hold none."""
+        try:
+            captions = [caption_of(answer, self._questions) for answer in answers]
+        except CaptionerError as error:
+            return error
+        text = "\n".join(filter(None, captions))
+        return [CaptionText(text)] if text else []
 
     def _take_over_batch_size(self) -> None:
         """Inputs that differ in length come several batches at once, so that like can join like."""
@@ -230,11 +240,6 @@ def _grey(side: int) -> Image:
     from PIL import Image
 
     return Image.new("RGB", (side, side), FILL)
-
-
-def _words(answers: Sequence[str]) -> list[CaptionText]:
-    text = "\n".join(filter(None, answers))
-    return [CaptionText(text)] if text else []
 
 
 def _all_devices() -> list[str]:

@@ -24,16 +24,26 @@ processor is to have its own way: scaling the short side of a line up to full si
 of gigabytes."""
 
 
+LEAST_SIDE = 56
+"""Pixels of the shorter side of what a model gets. The processors of Qwen2-VL, Qwen2.5-VL and GLM-V
+refuse less than 28, Qwen3-VL's less than 32; 56 is two of their patches."""
+
+
 def frame(image: Image.Image, framing: str) -> Image.Image:
     """The picture as the model's processor gets it; see FRAMINGS."""
     long = max(image.size)
     shortest = long if framing == "pad" else -(-long // MAX_RATIO)
     size = max(image.width, shortest), max(image.height, shortest)
-    if size == image.size:
-        return image
-    framed = Image.new("RGB", size, FILL)
-    framed.paste(image, ((size[0] - image.width) // 2, (size[1] - image.height) // 2))
-    return framed
+    if size != image.size:
+        framed = Image.new("RGB", size, FILL)
+        framed.paste(image, ((size[0] - image.width) // 2, (size[1] - image.height) // 2))
+        image = framed
+    if (short := min(image.size)) < LEAST_SIDE:
+        image = image.resize(
+            (-(-image.width * LEAST_SIDE // short), -(-image.height * LEAST_SIDE // short)),
+            Image.Resampling.BICUBIC,
+        )
+    return image
 
 
 def check_framing(framing: str) -> None:

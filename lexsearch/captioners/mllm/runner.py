@@ -16,7 +16,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from lexsearch.captioners.prompts import clean
 from lexsearch.errors import CaptionerError, CaptionerUnavailable
 
 if TYPE_CHECKING:
@@ -154,8 +153,9 @@ class ModelRunner:
         self._batches += 1
         if not self.model.config.is_encoder_decoder:
             output = output[:, asked:]
+        texts: list[str]
         texts = self._tokenizer.batch_decode(output[: len(batch)], skip_special_tokens=True)
-        return [clean(text) for text in texts]
+        return texts
 
     def _static_cache(self, views: int, length: int) -> Any:
         """Room for the keys and values of a batch: that of the batch before, where it fits, so
