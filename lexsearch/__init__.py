@@ -12,29 +12,104 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from lexsearch._version import __version__ as __version__
-from lexsearch.records import Results
+from lexsearch._version import __version__
+from lexsearch.errors import (
+    CaptionerError,
+    CaptionerUnavailable,
+    EngineBroken,
+    EngineError,
+    EngineOutdated,
+    EngineUnavailable,
+    EvaluationError,
+    ImageError,
+    ImportFormatError,
+    IndexLocked,
+    IndexNotFound,
+    IndexReadOnly,
+    IndexUnusable,
+    LexsearchError,
+    QueryError,
+    QueryTooLarge,
+    StorageError,
+    ViewRefused,
+)
+from lexsearch.records import (
+    Caption,
+    CaptionerKey,
+    Evidence,
+    Hit,
+    Keyword,
+    Progress,
+    Query,
+    Results,
+    Suggestion,
+)
 
 if TYPE_CHECKING:
-    from lexsearch.errors import LexsearchError
-    from lexsearch.index import Index
-    from lexsearch.records import Hit, Query
+    from PIL.Image import Image
 
-__all__ = ["Hit", "Index", "LexsearchError", "Query", "open"]
+    from lexsearch.captioners import Captioner
+    from lexsearch.index import Index
+    from lexsearch.indexing.scan import Report
+    from lexsearch.storage.status import PictureInfo, Status
+
+__all__ = [
+    "Caption",
+    "Captioner",
+    "CaptionerError",
+    "CaptionerKey",
+    "CaptionerUnavailable",
+    "EngineBroken",
+    "EngineError",
+    "EngineOutdated",
+    "EngineUnavailable",
+    "EvaluationError",
+    "Evidence",
+    "Hit",
+    "ImageError",
+    "ImportFormatError",
+    "Index",
+    "IndexLocked",
+    "IndexNotFound",
+    "IndexReadOnly",
+    "IndexUnusable",
+    "Keyword",
+    "LexsearchError",
+    "PictureInfo",
+    "Progress",
+    "Query",
+    "QueryError",
+    "QueryTooLarge",
+    "Report",
+    "Results",
+    "Status",
+    "StorageError",
+    "Suggestion",
+    "ViewRefused",
+    "__version__",
+    "open",
+]
 
 _HOMES = {
-    "Hit": "lexsearch.records",
+    "Captioner": "lexsearch.captioners",
     "Index": "lexsearch.index",
-    "LexsearchError": "lexsearch.errors",
-    "Query": "lexsearch.records",
+    "PictureInfo": "lexsearch.storage.status",
+    "Report": "lexsearch.indexing.scan",
+    "Status": "lexsearch.storage.status",
 }
+"""Where the names are that are imported when they are first asked for."""
 
 
 def open(path: str | os.PathLike[str] = "indexes/default", *, create: bool = True) -> Index:
-    """The index at `path`; a missing one is made, unless `create` is false."""
+    """The index at `path`. A missing one is made by the first change, unless `create` is false:
+    then IndexNotFound is raised.
+    """
     from lexsearch.index import Index
 
     return Index(path, create=create)
+
+
+# Records know nothing of how they are shown; what shows them is imported when it is asked for.
 
 
 def _html(results: Results) -> str:
@@ -43,7 +118,21 @@ def _html(results: Results) -> str:
     return render(results, str(results.query), results.total)
 
 
-Results.html = _html  # records know nothing of how they are shown
+def _image(hit: Hit) -> Image:
+    from lexsearch.display.opening import image
+
+    return image(hit)
+
+
+def _thumbnail(hit: Hit, side: int = 320) -> Image:
+    from lexsearch.display.opening import image
+
+    return image(hit, side)
+
+
+Results.html = _html
+Hit.image = _image
+Hit.thumbnail = _thumbnail
 
 
 def __getattr__(name: str) -> Any:
@@ -52,3 +141,7 @@ def __getattr__(name: str) -> Any:
 
         return getattr(importlib.import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'lexsearch' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -23,6 +23,27 @@ Every message names the file it is about and the next step. Errors of foreign li
 translated where they arise; nothing above the storage and engine modules ever sees one.
 """
 
+__all__ = [
+    "CaptionerError",
+    "CaptionerUnavailable",
+    "EngineBroken",
+    "EngineError",
+    "EngineOutdated",
+    "EngineUnavailable",
+    "EvaluationError",
+    "ImageError",
+    "ImportFormatError",
+    "IndexLocked",
+    "IndexNotFound",
+    "IndexReadOnly",
+    "IndexUnusable",
+    "LexsearchError",
+    "QueryError",
+    "QueryTooLarge",
+    "StorageError",
+    "ViewRefused",
+]
+
 
 class LexsearchError(Exception):
     """Base of everything lexsearch raises on purpose."""

@@ -4,10 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, SupportsIndex, overload
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+__all__ = [
+    "CAPTION_FIELDS",
+    "FIELDS",
+    "WHOLE",
+    "Box",
+    "Caption",
+    "CaptionText",
+    "CaptionerKey",
+    "Crop",
+    "Document",
+    "Evidence",
+    "Failure",
+    "Hit",
+    "Keyword",
+    "Passage",
+    "Progress",
+    "Query",
+    "Results",
+    "Suggestion",
+    "UnmatchedKeyword",
+    "View",
+]
 
 WHOLE = "whole"
 
@@ -213,7 +236,7 @@ class Evidence:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Hit:
     """One picture found.
 
@@ -223,8 +246,13 @@ class Hit:
     evidence: the same keyword by keyword, with the crops and the place in the picture.
     missing: the keywords that this picture lacks.
     width, height: of the upright picture, in pixels, where known.
+    image(), thumbnail(side): the upright picture as a PIL image, whole or small; ImageError when
+        none of its files can be read.
     """
 
+    # display/opening.py; the package puts them here
+    image: ClassVar[Callable[[Hit], Image]]
+    thumbnail: ClassVar[Callable[..., Image]]
     rank: int
     score: float
     doc_id: str
@@ -235,6 +263,11 @@ class Hit:
     missing: tuple[str, ...] = ()
     width: int | None = None
     height: int | None = None
+
+    def __repr__(self) -> str:
+        words = ", ".join(self.words)
+        lacking = "".join(f"; no {keyword}" for keyword in self.missing)
+        return f"<Hit {self.rank}: {self.path or self.doc_id}, {self.score:.3f}, {words}{lacking}>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,7 +286,7 @@ class UnmatchedKeyword(NamedTuple):
 
 
 class Results(list[Hit]):
-    """Hits, best first, and what else is to be said of a search.
+    """Hits, best first, and what else is to be said of a search. A slice of them is one too.
 
     query: the query as it was understood.
     total: how many pictures match, of which the hits are the best.
@@ -277,6 +310,20 @@ class Results(list[Hit]):
         self.query = query
         self.total = total
         self.unknown = unknown
+
+    @overload
+    def __getitem__(self, key: SupportsIndex) -> Hit: ...
+    @overload
+    def __getitem__(self, key: slice) -> Results: ...
+    def __getitem__(self, key: SupportsIndex | slice) -> Hit | Results:
+        if not isinstance(key, slice):
+            return super().__getitem__(key)
+        some = super().__getitem__(key)
+        return Results(some, query=self.query, total=self.total, unknown=self.unknown)
+
+    def __repr__(self) -> str:
+        first = f"<Results: {len(self)} of {self.total:,} for {str(self.query)!r}>"
+        return "\n".join([first, *map(repr, self)])
 
     def _repr_html_(self) -> str:
         """The pictures with their boxes, for notebooks."""
