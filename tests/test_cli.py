@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 import pytest
 from conftest import Run, command_in
@@ -86,6 +86,15 @@ def test_k_bounds_the_hits(run: Run) -> None:
 def test_nothing_found_is_exit_status_1(run: Run, form: list[str]) -> None:
     ended = run("query", "unicorn", *form)
     assert (ended.returncode, ended.stdout) == (1, "")
+
+
+def test_a_run_keeps_the_order_of_equal_scores(run: Run) -> None:
+    hits = run("query", "whole", "--any", "--json", "-k", 100).stdout.splitlines()
+    names = [quote(os.path.relpath(hit["path"] or hit["doc_id"])) for hit in map(json.loads, hits)]
+    lines = run("query", "whole", "--trec", "-k", 100).stdout.splitlines()
+    rows = [line.split(" ") for line in lines]
+    assert len({row[4] for row in rows}) < len(rows)
+    assert [row[2].split("/")[-1] for row in rows] == [name.split("/")[-1] for name in names]
 
 
 def test_a_run_of_many_queries(run: Run, folder: Path) -> None:

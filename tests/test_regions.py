@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lexsearch.images.crops import fixed, whole
+from lexsearch.images.crops import fixed, overlapped, whole
 from lexsearch.records import Box
 from lexsearch.searching.regions import agreed, locate
 
@@ -46,3 +46,27 @@ def test_of_boxes_seen_the_one_that_others_agree_on() -> None:
 def test_what_nobody_names_is_nowhere() -> None:
     assert located() is None
     assert locate({}) is None
+
+
+def test_overlapped_patches_are_still_told_apart_by_their_edges() -> None:
+    crops = {crop.name: crop.box for crop in (*whole(997, 601), *overlapped(997, 601))}
+    named = ("whole", "left half", "top half")
+    box = locate({box: float(name in named) for name, box in crops.items()})
+    assert box is not None
+    assert box not in (crops["whole"], crops["left half"], crops["top half"])
+
+
+_BOXES = st.builds(
+    lambda left, top, width, height: Box(left, top, left + width, top + height),
+    *[st.integers(0, 5000)] * 2,
+    *[st.integers(1, 5000)] * 2,
+)
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.dictionaries(_BOXES, st.sampled_from([0.0, 0.5, 1.0]), min_size=60, max_size=300))
+def test_of_very_many_regions_one_that_names_it_is_told(crops: dict[Box, float]) -> None:
+    box = locate(crops)
+    assert (box is None) == (not any(crops.values()))
+    if box is not None:
+        assert box in crops

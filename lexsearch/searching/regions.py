@@ -13,6 +13,8 @@ from lexsearch.records import Box
 _NAMED, _IMAGINED = 0.8, 0.02  # how often a crop names a thing that it shows well, or not at all
 _ENOUGH = 0.7  # of a thing must be in a crop for the crop to show it well,
 _LARGE = 0.3  # and that must be so much of the crop
+_MOST_CROPS = 100  # that are asked: a picture may have thousands of described regions
+_MOST_GUESSES = 2_000  # boxes between edges; the paper's 41 crops have about a thousand
 
 
 def locate(crops: Mapping[Box, float]) -> Box | None:
@@ -23,8 +25,13 @@ def locate(crops: Mapping[Box, float]) -> Box | None:
 
     Of all boxes between edges of crops, the one most likely to be named by these crops and not by
     the others (maximum likelihood). A crop is the likelier to name a thing, the more of the thing
-    is in it, and the larger it is there. Where a single crop names it, that is the answer.
+    is in it, and the larger it is there. Where a single crop names it, that is the answer. The
+    boxes between edges grow with the fourth power of the number of crops: where they would be
+    too many, only crops are guessed; and of very many crops the surest ones are asked.
     """
+    if len(crops) > _MOST_CROPS:
+        surest = sorted(crops, key=lambda box: -crops[box])[:_MOST_CROPS]
+        crops = {box: crops[box] for box in surest}
     naming = {box: min(sure, 1.0) for box, sure in crops.items() if sure > 0}
     if not naming:
         return None
@@ -59,11 +66,14 @@ class _Guesses(NamedTuple):
 def _guesses(crops: tuple[Box, ...]) -> _Guesses:
     columns = sorted({edge for box in crops for edge in (box.left, box.right)})
     rows = sorted({edge for box in crops for edge in (box.top, box.bottom)})
-    boxes = [
-        Box(left, top, right, bottom)
-        for left, right in combinations(columns, 2)
-        for top, bottom in combinations(rows, 2)
-    ]
+    if math.comb(len(columns), 2) * math.comb(len(rows), 2) > _MOST_GUESSES:
+        boxes = list(crops)
+    else:
+        boxes = [
+            Box(left, top, right, bottom)
+            for left, right in combinations(columns, 2)
+            for top, bottom in combinations(rows, 2)
+        ]
     chances = [[_chance(box, crop) for box in boxes] for crop in crops]
     unnamed = [
         sum(math.log(1 - chance) for chance in of_all) for of_all in zip(*chances, strict=True)
