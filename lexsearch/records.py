@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, SupportsIndex, overload
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ class Keyword:
         """As typed, so that parsing it gives the same keyword."""
         field = f"{self.field}:" if self.field else ""
         quote = '"' if self.quoted else ""
-        text = self.text.replace('"', '""') if self.field == "like" else self.text
+        text = self.text.replace('"', '""') if self.quoted else self.text
         return f"{self.sign}{field}{quote}{text}{quote}"
 
 
@@ -164,9 +164,12 @@ class Query:
     """What to search for: keywords that each name one thing, or one free sentence.
 
     A query without a comma is a sentence: a single keyword of any length.
+
+    notes: what could not be understood in the text that it was read from, and what to type.
     """
 
     keywords: tuple[Keyword, ...]
+    notes: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def text(self) -> str:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 import pytest
 from conftest import Run, command_in
@@ -88,13 +88,17 @@ def test_nothing_found_is_exit_status_1(run: Run, form: list[str]) -> None:
     assert (ended.returncode, ended.stdout) == (1, "")
 
 
-def test_a_run_keeps_the_order_of_equal_scores(run: Run) -> None:
-    hits = run("query", "whole", "--any", "--json", "-k", 100).stdout.splitlines()
-    names = [quote(os.path.relpath(hit["path"] or hit["doc_id"])) for hit in map(json.loads, hits)]
-    lines = run("query", "whole", "--trec", "-k", 100).stdout.splitlines()
-    rows = [line.split(" ") for line in lines]
-    assert len({row[4] for row in rows}) < len(rows)
-    assert [row[2].split("/")[-1] for row in rows] == [name.split("/")[-1] for name in names]
+@pytest.mark.parametrize("typed", [("dog", "-person"), ("dog", "-kitten")])
+def test_words_with_signs_go_in_quotes(run: Run, typed: tuple[str, str]) -> None:
+    ended = run("query", *typed)
+    assert ended.returncode == 2
+    assert f"lexsearch query '{' '.join(typed)}'" in ended.stderr
+
+
+def test_what_means_nothing_in_a_query_is_told(run: Run) -> None:
+    assert "there is no field foo:" in run("query", "red, foo:bar").stderr
+    ended = run("query", "red, date:2023-13")
+    assert (ended.returncode, ended.stdout) == (2, "") or "is no date" in ended.stderr
 
 
 def test_a_run_of_many_queries(run: Run, folder: Path) -> None:

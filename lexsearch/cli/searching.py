@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -37,7 +38,25 @@ if TYPE_CHECKING:
 _SHOWN_CROPS = 4
 
 
+class _Words(click.Command):
+    """A command whose arguments may be taken for options: query dog -person."""
+
+    def parse_args(self, context: click.Context, arguments: list[str]) -> list[str]:
+        words = [one for one in arguments if re.fullmatch(r"-[^\W\d_]{2,}", one)]
+        asked = "'" + " ".join(arguments) + "'"
+        try:
+            return super().parse_args(context, arguments)
+        except (click.NoSuchOption, click.BadParameter) as error:
+            if not words:
+                raise
+            problem = error.format_message().rstrip(".")
+            raise click.UsageError(
+                f"{problem}. Words with signs go in quotes: lexsearch query {asked}", context
+            ) from None
+
+
 @click.command(
+    cls=_Words,
     epilog=examples(
         "lexsearch query 'bus, traffic light'",
         "lexsearch query 'dog, -person, \"fire hydrant\"' --explain",
@@ -47,7 +66,7 @@ _SHOWN_CROPS = 4
         "lexsearch query dog --paths -0 | xargs -0 ls -l",
         "lexsearch query dog --sheet dogs.png",
         "lexsearch query --topics topics.tsv --trec -k 1000 > run.trec",
-    )
+    ),
 )
 @click.argument("text", nargs=-1, metavar="WORDS...")
 @index_option
@@ -285,6 +304,8 @@ def _say_the_end(index: Index, results: Results, text: str, match: Match, k: int
         say(f"the index {index.path} is empty; fill it with: lexsearch index FOLDER")
         return
     say_unknown(results)
+    for note in results.query.notes:
+        say(note)
     if not results:
         say(f"nothing found for: {text}")
         if match == "all" and (some := index.total(text)):

@@ -54,12 +54,14 @@ class Variant(NamedTuple):
     field: "caption", "text", "name", "about" or "date" (the beginning of one).
     weight: from 0 to 1, against the concept's own words in a caption.
     apart: other words may stand between those of a phrase, at a lower score.
+    prefix: the text is the beginning of a word; that of a date always is.
     """
 
     text: str
     weight: float = 1.0
     field: str = "caption"
     apart: bool = False
+    prefix: bool = False
 
 
 class Concept(NamedTuple):
@@ -67,8 +69,8 @@ class Concept(NamedTuple):
 
     variants: a document with any of these matches.
     hints: these alone are no match, but raise the rank.
-    parts: or else, a document matches that matches `least` of these; those that few documents
-        match weigh more.
+    parts: a document that matches so many of these matches too; parts that few documents match
+        weigh more.
     sentence: with parts, the captions are also weighed by BM25 against this text.
     """
 

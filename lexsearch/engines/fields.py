@@ -9,13 +9,13 @@ text, name, about, date   what is known of the picture beside its captions
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from lexsearch.engines import StoredDocument
 from lexsearch.records import Box, Document, Passage
 from lexsearch.text.analysis import clean
-from lexsearch.text.words import words_of
+from lexsearch.text.words import normal, numbers_in, spaced, words_in, words_of
 
 CONTENTS, SAID, DATE = "contents", "said", "date"
 CHAINS = {
@@ -40,13 +40,21 @@ def chain_of(field: str) -> str:
 def texts_of(document: Document) -> dict[str, str]:
     """For each field the text that its terms are made of."""
     texts = {
-        CONTENTS: clean(document.contents).replace("\n", _GAP),
+        CONTENTS: clean(spaced(normal(document.contents))).replace("\n", _GAP),
         SAID: clean(_once(document)),
     }
     for field in BESIDE:
-        rows = (passage.text for passage in document.passages if passage.field == field)
-        texts[field] = clean("\n".join(rows))
+        rows = [passage.text for passage in document.passages if passage.field == field]
+        texts[field] = clean("\n".join(_lines(rows, field)))
     return texts
+
+
+def _lines(rows: Sequence[str], field: str) -> list[str]:
+    """A field's texts as they are read, a line each, and behind them numbers written together."""
+    if field == DATE:
+        return [*rows]
+    lines = [" ".join(words_in(text, field)) for text in rows]
+    return lines + [" ".join(numbers_in(text)) for text in rows if field == "text"]
 
 
 def captions_of(document: Document) -> list[str]:

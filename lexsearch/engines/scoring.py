@@ -30,7 +30,7 @@ from lexsearch.engines.nodes import (
 from lexsearch.engines.weights import WEIGHTS, RankingWeights
 from lexsearch.memo import Memo
 from lexsearch.text.analysis import Analyzer, clean, irregular_forms
-from lexsearch.text.words import words_of
+from lexsearch.text.words import spaced, words_in, words_of
 
 _MOST_FREQUENCIES = 200_000  # remembered
 
@@ -87,7 +87,7 @@ class Scorer:
     def bag(self, text: str) -> ScoredQuery | None:
         """The tree of `bm25`; None when nothing can match."""
         self._heed()
-        [stems] = self._engine.analyzer.analyze([text], CHAINS[CONTENTS])
+        [stems] = self._engine.analyzer.analyze([spaced(text)], CHAINS[CONTENTS])
         counts = Counter(Term(CONTENTS, stem) for stem in stems)
         self._learn(counts)
         ranking = self._ranking
@@ -215,18 +215,22 @@ class _Builder:
         """A concept of parts: what tells documents apart counts more, as BM25's idf has it."""
         parts = [list(self._ways(part.variants)) for part in concept.parts]
         found = [ways for ways in parts if ways]
-        if len(found) < concept.minimum_should_match:
+        whole = list(self._ways(concept.variants))
+        matches = [node for node, *_ in whole]
+        if len(found) >= concept.minimum_should_match:
+            each = [_any([node for node, *_ in ways]) for ways in found]
+            matches.append(_any(each, concept.minimum_should_match))
+        if not matches:
             return None
-        match = _any(
-            [_any([node for node, *_ in ways]) for ways in found], concept.minimum_should_match
-        )
+        match = _any(matches)
         meanings = [_boost(node, weight) for ways in found for node, weight, _ in ways]
+        scores = [_boost(node, weight / idf) for node, weight, idf in whole]
         if concept.sentence:
-            score = self._sentence(concept.sentence, meanings)
-        else:
+            scores.append(self._sentence(concept.sentence, meanings))
+        elif meanings:
             most = sum(max(idf for *_, idf in ways) for ways in found)
-            score = _boost(_any(meanings), 1 / most)
-        return Parts(match, score, _within(Boost(Constant(match), 0), [score]))
+            scores.append(_boost(_any(meanings), 1 / most))
+        return Parts(match, _any(scores), _within(Boost(Constant(match), 0), scores))
 
     def _ways(self, ways: Collection[Variant]) -> Iterator[tuple[Node, float, float]]:
         """(node, weight, idf in its score) for each way, and one for all single words in captions.
@@ -237,11 +241,12 @@ class _Builder:
         phrases: list[Variant] = []
         known = self._analyzer.terms([way.text for way in ways if way.field == "caption"])
         for way in ways:
-            terms = known[way.text] if way.field == "caption" else ()
+            terms = known[way.text] if way.field == "caption" and not way.prefix else ()
             if len(terms) == 1:
                 single[terms[0]] = max(way.weight, single.get(terms[0], 0.0))
-            elif way.field == DATE:
-                yield Prefix(DATE, clean(way.text)), way.weight, 1.0
+            elif way.field == DATE or way.prefix:
+                field = SAID if way.field == "caption" else way.field
+                yield Prefix(field, clean(way.text)), way.weight, 1.0
             elif all(self._frequency(Term(SAID, term)) for term in terms):
                 phrases.append(way)
         self._forms({w for way in phrases if way.field == "caption" for w in words_of(way.text)})
@@ -265,7 +270,7 @@ class _Builder:
         chain = CHAINS[field]
         positions: list[tuple[int, tuple[str, ...]]] = []
         idf = 0.0
-        words = words_of(text)
+        words = words_in(text, field)
         forms = self._forms(words) if field == CONTENTS else {word: [word] for word in words}
         for position, word in enumerate(words):
             terms = self._analyzer.terms(forms[word], chain)

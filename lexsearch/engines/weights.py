@@ -24,6 +24,10 @@ class RankingWeights:
     What a keyword stands for:
 
     text, about, name: of words read in the picture, told by its file, in its file's name.
+    date: of a date without its field: 2019, July 2019.
+    whole: times as much for a sentence that stands so in one of these.
+    common, few: a word that a larger share of all documents has, and more than so many, finds
+        none by itself where a phrase gives way to its words.
     joined: of taillight for tail light.
     head, part: hints for a keyword of several words: its last word, each of the others.
     excluded: other words exclude only if they are this likely to mean it.
@@ -51,6 +55,10 @@ class RankingWeights:
     text: float = 0.5
     about: float = 0.5
     name: float = 0.3
+    date: float = 0.5
+    whole: float = 4.0
+    common: float = 1 / 3
+    few: int = 10
     joined: float = 0.95
     head: float = 0.1
     part: float = 0.01

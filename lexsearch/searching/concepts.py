@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from lexsearch.engines import Concept, Engine, EngineQuery, StoredDocument, Variant
 from lexsearch.engines.scoring import Scorer
@@ -16,8 +17,10 @@ from lexsearch.memo import Memo
 from lexsearch.records import Keyword, Query
 from lexsearch.searching.evidence import Reader, Search
 from lexsearch.searching.typical import tally, typical
+from lexsearch.text.asking import GRAMMAR
+from lexsearch.text.dates import beginnings, read_date, said_dates
 from lexsearch.text.lexicon import Alternative, Lexicon
-from lexsearch.text.words import words_of
+from lexsearch.text.words import names_of, numbers_in, words_of
 
 _LONGEST_KEYWORD = 2  # words; more are a sentence, unless the lexicon knows them together
 
@@ -30,12 +33,39 @@ class Concepts:
         self._scorer = scorer
         self._analyzer = engine.analyzer
         weights = self._weights = scorer.weights
-        self._beside = {"text": weights.text, "about": weights.about, "name": weights.name}
+        self._fields = {"text": weights.text, "about": weights.about, "name": weights.name}
         self._lexicon = lexicon
         self._reader = reader
         self._learned_at: object = None
         self._concepts = Memo(self._concept)
+        self._parted = Memo(self._part)
         self._related = Memo(self._learn)
+
+    def parted(self, query: Query) -> Query:
+        """With the words of a phrase or sentence as keywords, where no picture has enough of it:
+        who asks for a red bus is shown the buses, each saying that it is not red.
+        """
+        self.forget()
+        parted = [one for word in query.keywords for one in self._parted[word]]
+        return Query(tuple(dict.fromkeys(parted)), query.notes)
+
+    def _part(self, keyword: Keyword) -> tuple[Keyword, ...]:
+        if keyword.sign == "-" or keyword.quoted or keyword.field:
+            return (keyword,)
+        words = self._telling(keyword.text)
+        if len(words) < 2 or self._scorer.count(EngineQuery((self.concept(keyword),))):
+            return (keyword,)
+        each = [Keyword(word) for word in words]
+        counts = {one: self._scorer.count(EngineQuery((self.concept(one),))) for one in each}
+        known = [one for one in each if counts[one]]
+        if not known:
+            return (keyword,)
+        must = min(reversed(known), key=lambda one: counts[one])
+        if each[-1] in known and not self.is_sentence(keyword):
+            must = each[-1]  # a red bus is a bus
+        if counts[must] > max(self._weights.few, self._weights.common * self._engine.count()):
+            return (keyword,)
+        return tuple(replace(one, sign="+") if one == must else one for one in each)
 
     def wanted(self, query: Query, everyone: bool) -> EngineQuery:
         """What documents must have, and must not; `everyone`: each of the keywords."""
@@ -62,6 +92,7 @@ class Concepts:
         if self._learned_at != (state := self._engine.state()):
             self._learned_at = state
             self._concepts.clear()
+            self._parted.clear()
             self._related.clear()
 
     def concept(self, keyword: Keyword) -> Concept:
@@ -72,15 +103,18 @@ class Concepts:
         if keyword.field == "like":
             return self._like(keyword.text, self._weights.like)
         if keyword.field:
-            text = keyword.text.casefold() if keyword.field == "date" else keyword.text
-            return Concept((Variant(text, 1.0, keyword.field),))
+            return Concept(tuple(_within(keyword.text, keyword.field)))
+        if keyword.text.endswith("*") and not keyword.quoted and (words := words_of(keyword.text)):
+            ways = (Variant(words[-1]), *self._beside(words[-1]))
+            return Concept(tuple(way._replace(prefix=True) for way in ways))
+        beside = tuple(self._beside(keyword.text))
         if self.is_sentence(keyword):
-            return self._sentence(keyword)
+            return self._sentence(keyword, beside)
         text = " ".join(words_of(keyword.text))  # traffic-light and traffic_light too
-        beside = tuple(Variant(text, weight, field) for field, weight in self._beside.items())
         if keyword.quoted:
             return Concept((Variant(text), *beside))
-        return self._thing(text, beside)
+        telling = self._telling(text)
+        return self._thing(telling[0] if len(telling) == 1 else text, beside)
 
     def _thing(self, text: str, beside: tuple[Variant, ...]) -> Concept:
         weights = self._weights
@@ -98,7 +132,9 @@ class Concepts:
         concept = Concept((*ways, *beside), tuple(hints))
         if len(words) > 1 and not self._scorer.count(EngineQuery((concept,))):
             # Nobody says the words together: then pictures that have all of them must do.
-            parts = tuple(Concept((Variant(word),)) for word in self._telling(text))
+            parts = tuple(
+                Concept((Variant(word), *self._beside(word))) for word in self._telling(text)
+            )
             return Concept(hints=tuple(hints), parts=parts, minimum_should_match=len(parts))
         return concept
 
@@ -116,26 +152,33 @@ class Concepts:
         if keyword.quoted or keyword.field:
             return False
         words = words_of(keyword.text)
-        text = " ".join(words)
-        terms = self._analyzer.terms([text])[text]
-        if len(words) <= _LONGEST_KEYWORD and len(terms) == len(words):
+        if len(words) <= _LONGEST_KEYWORD and len(self._telling(keyword.text)) == len(words):
             return False
-        return len(terms) > 1 and not self._lexicon.alternatives(keyword.text)
+        if len(keyword.text.split()) == 1:  # a name of a file, or a script without spaces
+            return False
+        return len(self._telling(keyword.text)) > 1 and not self._lexicon.alternatives(keyword.text)
 
-    def _sentence(self, keyword: Keyword) -> Concept:
-        """Each telling word, by all its names; a match has about half of them."""
+    def _sentence(self, keyword: Keyword, beside: tuple[Variant, ...]) -> Concept:
+        """Each telling word, by all its names; a match has the square root of how many they are,
+        both of two, or the sentence itself beside the captions.
+        """
         parts = []
         for word in self._telling(keyword.text):
             others = self._others(word)[: self._weights.names]
-            parts.append(Concept((Variant(word), *_names(others))))
-        least = max(1, len(parts) // 2)
-        return Concept(parts=tuple(parts), minimum_should_match=least, sentence=keyword.text)
+            parts.append(Concept((Variant(word), *_names(others), *self._beside(word))))
+        least = len(parts) if len(parts) < 3 else max(2, math.isqrt(len(parts)))
+        whole = tuple(way._replace(weight=self._weights.whole * way.weight) for way in beside)
+        return Concept(whole, (), tuple(parts), least, keyword.text)
 
     def _telling(self, text: str) -> list[str]:
-        """The words of a sentence that are more than its grammar, each once."""
+        """The words of a sentence that are more than its grammar, each once; a date is one."""
+        dates = [said for said, _ in said_dates(text)]
+        for said in dates:
+            text = text.replace(said, " ")
         words = list(dict.fromkeys(words_of(text)))
         stems = self._analyzer.stems(words)
-        return list({stem: word for word in words if (stem := stems[word])}.values())
+        telling = {stem: word for word in words if (stem := stems[word]) and word not in GRAMMAR}
+        return [*telling.values(), *dates]
 
     def _excluded(self, keyword: Keyword) -> Concept:
         if keyword.field == "like":
@@ -177,6 +220,25 @@ class Concepts:
     ) -> list[tuple[str, float]]:
         said = tally(self._reader, stored, weights)
         return typical(self._engine, self._scorer, stored, said, least)
+
+    def _beside(self, text: str) -> Iterator[Variant]:
+        """Ways to find a text in all fields beside captions."""
+        for field, weight in self._fields.items():
+            yield from _within(text, field, weight)
+        for said, read in said_dates(text):
+            if said == text:
+                yield from _within(read, "date", self._weights.date)
+
+
+def _within(text: str, field: str, weight: float = 1.0) -> Iterator[Variant]:
+    """Ways to find a text in a field beside captions."""
+    if field == "date":
+        each = beginnings(read_date(text))
+    elif field == "name":
+        each = tuple(names_of(text))
+    else:
+        each = (text, *(numbers_in(text) if field == "text" else ()))
+    return (Variant(one, weight, field) for one in each)
 
 
 def _names(others: Iterable[Alternative]) -> Iterator[Variant]:

@@ -20,7 +20,7 @@ from lexsearch.memo import Memo
 from lexsearch.records import Box, Evidence, Keyword, Passage
 from lexsearch.searching.regions import agreed, locate
 from lexsearch.text.analysis import Analyzer
-from lexsearch.text.words import words_of
+from lexsearch.text.words import numbers_in, words_in, words_of
 
 _PAPER = CHAINS[CONTENTS]
 _SEEN = ("caption", "text")  # fields whose words are about a crop
@@ -64,13 +64,19 @@ class _Line:
 
     def __init__(self, passage: Passage) -> None:
         self.passage = passage
-        self.words = words_of(passage.text)
+        self.words = words_in(passage.text, passage.field)
+        if passage.field == "text":
+            self.words += numbers_in(passage.text)
         self.distinct = frozenset(self.words)
         self.stem_of: Mapping[str, str] = {}
 
     @cached_property
     def stems(self) -> list[str]:
         return [self.stem_of[word] for word in self.words]
+
+    def begun(self) -> list[str]:
+        """What a beginning is compared with: words, or a date as a whole."""
+        return [self.passage.text] if self.passage.field == "date" else self.words
 
 
 class _Text:
@@ -144,6 +150,7 @@ class _Signs(NamedTuple):
 
     words: dict[str, float]
     phrases: tuple[_Phrase, ...]
+    prefixes: tuple[Variant, ...]
 
 
 class Reader:
@@ -175,25 +182,27 @@ class Reader:
         found, missing = [], []
         for keyword, concept in searches:
             assert concept is not None
-            if concept.parts:
-                parts = [
-                    self._match(text, part.variants, part.variants[0].text)
-                    for part in concept.parts
-                ]
-                matched = [part for part in parts if part.strength]
-                if len(matched) < concept.minimum_should_match:
-                    missing.append(str(keyword))
-                    matched = []
-                elif not concept.sentence:
-                    matched = [_joined(str(keyword), matched)]
-                found += matched
-            else:
-                one = self._match(text, concept.variants, str(keyword))
-                if one.strength:
-                    found.append(one)
-                else:
-                    missing.append(str(keyword))
+            matched, lacking = self._matched(text, keyword, concept)
+            found += matched
+            missing += lacking
         return _told(text, found), tuple(missing)
+
+    def _matched(
+        self, text: _Text, keyword: Keyword, concept: Concept
+    ) -> tuple[list[_Matched], list[str]]:
+        """What was found of a keyword, and what it lacks: of a sentence, the words."""
+        whole = self._match(text, concept.variants, str(keyword))
+        if not concept.parts:
+            return ([whole], []) if whole.strength else ([], [str(keyword)])
+        parts = [self._match(text, part.variants, part.variants[0].text) for part in concept.parts]
+        matched = [part for part in parts if part.strength]
+        if len(matched) < concept.minimum_should_match:
+            return ([whole], []) if whole.strength else ([], [str(keyword)])
+        if not concept.sentence:
+            return [_joined(str(keyword), matched)], []
+        if whole.strength:
+            return [whole], []
+        return matched, [part.keyword for part in parts if not part.strength]
 
     def paper(self, document: StoredDocument, searches: Sequence[Search]) -> tuple[Evidence, ...]:
         """Evidence by Porter stems: any word of a keyword will do."""
@@ -232,10 +241,11 @@ class Reader:
             for phrase in phrases.get(passage.field, ()):
                 for start, end in _find(line.stems, phrase):
                     matched.add([" ".join(line.words[start:end])], passage, phrase.weight)
-            if passage.field == "date":
-                for way in ways:
-                    if way.field == "date" and passage.text.startswith(way.text):
-                        matched.add([passage.text], passage, way.weight)
+            for way in signs.prefixes:
+                if way.field == passage.field:
+                    begun = [one for one in line.begun() if one.startswith(way.text)]
+                    if begun:
+                        matched.add(begun, passage, way.weight)
         return matched
 
     def _names(self, line: _Line, signs: _Signs) -> bool:
@@ -250,6 +260,8 @@ class Reader:
     def _sort(self, ways: tuple[Variant, ...]) -> _Signs:
         single: dict[str, float] = {}
         phrases = []
+        prefixes = tuple(way for way in ways if way.prefix or way.field == "date")
+        ways = tuple(way for way in ways if way not in prefixes)
         captions = [way.text for way in ways if way.field == "caption"]
         known = self._analyzer.terms(captions)
         self._analyzer.stems(  # all in one go
@@ -259,15 +271,15 @@ class Reader:
             terms = known[way.text] if way.field == "caption" else ()
             if len(terms) == 1:
                 single[terms[0]] = max(way.weight, single.get(terms[0], 0.0))
-            elif way.field != "date":
-                words = words_of(way.text)
+            else:
+                words = words_in(way.text, way.field)
                 stems = self._analyzer.stems(words, chain_of(way.field))
                 said = [stems[word] for word in words]
                 apart = self._weights.apart if way.apart else 0
                 telling = frozenset(word for word in said if word)
                 if telling:
                     phrases.append(_Phrase(tuple(said), way.weight, way.field, apart, telling))
-        return _Signs(single, tuple(phrases))
+        return _Signs(single, tuple(phrases), prefixes)
 
 
 def _told(text: _Text, found: Sequence[_Matched]) -> tuple[Evidence, ...]:

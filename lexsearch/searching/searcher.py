@@ -64,6 +64,7 @@ class Searcher:
             best, total = self._scorer.bm25(query.text, skip + k)
             searches = [Search(keyword, None) for keyword in query.keywords]
         else:
+            query = self._parted(query, match)
             wanted = self._concepts.wanted(query, match == "all")
             best, total = self._scorer.search(self._ranked(wanted, match), skip + k)
             if match == "any":
@@ -98,7 +99,7 @@ class Searcher:
 
     def explain(self, query: Query, doc_id: str) -> tuple[StoredDocument, Explanation]:
         """What is stored of one document, and why it matches."""
-        self._concepts.forget()
+        query = self._concepts.parted(query)
         [stored] = self._engine.stored([doc_id])
         return stored, Explanation(*self._reader.evidence(stored, self._concepts.searches(query)))
 
@@ -106,15 +107,18 @@ class Searcher:
         """The k best documents alone."""
         if mode == "paper":
             return self._scorer.bm25(query.text, k).best
-        wanted = self._concepts.wanted(query, match == "all")
+        wanted = self._concepts.wanted(self._parted(query, match), match == "all")
         return self._scorer.search(self._ranked(wanted, match), k).best
+
+    def _parted(self, query: Query, match: Match) -> Query:
+        return self._concepts.parted(query) if match == "best" else query
 
     def _ranked(self, wanted: EngineQuery, match: Match) -> EngineQuery:
         return self._concepts.ranked(wanted) if match == "any" else wanted
 
     def total(self, query: Query, match: Match) -> int:
         """How many documents match."""
-        return self._scorer.count(self._concepts.wanted(query, match == "all"))
+        return self._scorer.count(self._concepts.wanted(self._parted(query, match), match == "all"))
 
     def state(self) -> Hashable:
         """As of the engine."""

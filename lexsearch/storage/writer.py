@@ -24,7 +24,7 @@ from lexsearch.storage.catalog import Catalog
 from lexsearch.storage.documents import compose
 from lexsearch.storage.progress_file import forget_progress, writer_lock
 from lexsearch.storage.settings import Settings, read_settings, write_settings
-from lexsearch.text.words import name_of
+from lexsearch.text.words import names_of
 
 _CHUNK = 1000  # documents brought up to date between two looks at the catalog
 _COMMIT_EVERY = 20_000
@@ -237,7 +237,8 @@ class Writer:
         """The words in the paths where a picture lies, below the folders that were indexed."""
         rows = self.catalog.files_of([doc_id])[doc_id]
         paths = [os.path.relpath(row.path, os.path.dirname(row.root)) for row in rows]
-        return [name_of(path) for path in paths or self.catalog.imported_paths([doc_id]).values()]
+        places = paths or self.catalog.imported_paths([doc_id]).values()
+        return [name for path in places for name in names_of(path)]
 
     def _waiting(self, bulk: bool) -> Iterator[tuple[str, list[Caption]]]:
         """(doc_id, captions) of the documents that wait, in order; no captions: to be removed."""

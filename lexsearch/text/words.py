@@ -1,34 +1,109 @@
-"""What counts as a word, in captions and in the names of files."""
+"""What counts as a word: in captions, in words read in a picture, in names of files, in queries."""
 
 from __future__ import annotations
 
-import os
 import re
+import unicodedata
+from functools import cache
 
 _EMOJI = "[\u2600-\u27bf\U0001f000-\U0001faff]"
 _IDEOGRAPHS = "\u3040-\u309f\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
-_LETTERS = rf"[^\W_{_IDEOGRAPHS}]+"
-_WORD = re.compile(rf"{_LETTERS}(?:['\u2019.]{_LETTERS})*|[{_IDEOGRAPHS}]|{_EMOJI}")
+_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"  # Thai, Lao, Myanmar, Khmer
 _SPACED = {code: " " for code in range(128) if not chr(code).isalnum()}
-_BETWEEN = re.compile(r"[\W_]+|(?<=[a-z])(?=[A-Z])|(?<=[^\W\d])(?=\d)|(?<=\d)(?=[^\W\d])")
+_GROUPED = re.compile(r"(?<=\d)[,.'\u00a0\u2009\u202f](?=\d{3}(?!\d))")  # 1,299 and 1.299
+_NUMBER = re.compile(r"\d+(?:[ /()-]{1,2}\d+)+")
+_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_DIGITS = re.compile(r"(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])")
+_POINTS = re.compile(r"[_.]+")
+_UNSPACED_RUN = re.compile(f"[{_UNSPACED}]+")
 
 
-def name_of(path: str) -> str:
-    """The words in a path: of its file, without what the format is called, and its folders."""
-    stem, _ = os.path.splitext(path)
-    return " ".join(_BETWEEN.sub(" ", stem).split())
+def _ranges(*pairs: tuple[int, int]) -> dict[int, str | None]:
+    return {code: None for first, last in pairs for code in range(first, last + 1)}
+
+
+_UNSEEN: dict[int, str | None] = {
+    # Points of Hebrew and Arabic, which most people leave out, and what joins or turns letters.
+    **_ranges((0x591, 0x5BD), (0x5BF, 0x5BF), (0x5C1, 0x5C2), (0x5C4, 0x5C5), (0x5C7, 0x5C7)),
+    **_ranges((0x610, 0x61A), (0x640, 0x640), (0x64B, 0x65F), (0x670, 0x670), (0x6D6, 0x6DC)),
+    **_ranges((0xAD, 0xAD), (0x200C, 0x200F), (0x202A, 0x202E), (0x2060, 0x2069)),
+    **_ranges((0xFE00, 0xFE0F), (0xFEFF, 0xFEFF)),
+    0x200B: " ",
+    **dict.fromkeys(map(ord, "\u2018\u2019\u02bc\uff07"), "'"),
+    ord("\u0130"): "I",  # its lower case would be two signs, the other of which is a mark
+}
+
+
+def normal(text: str) -> str:
+    """One of the many ways in which Unicode writes the same text: composed (NFC), without points
+    of Hebrew and Arabic and without signs that nobody sees.
+    """
+    if text.isascii():
+        return text
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).translate(_UNSEEN))
 
 
 def words_of(text: str) -> list[str]:
     """The words of a text in lower case, emoji too, in order; of Chinese and Japanese each sign,
-    as Lucene has it.
+    as Lucene has it, and of Thai and other scripts without spaces each letter with its marks.
     """
-    text = text.lower()
+    text = normal(text).lower()
     if text.isascii():
         plain = text.replace(". ", " ").removesuffix(".")
         if "." not in plain and "'" not in plain:  # most captions; three times as fast
             return plain.translate(_SPACED).split()
-    return _WORD.findall(text)
+    return _word().findall(text)
+
+
+@cache
+def _word() -> re.Pattern[str]:
+    """What a word looks like; a letter may have marks, which are no letters to `re`."""
+    codes = (*range(0x300, 0x12000), *range(0x1E000, 0x1E950))
+    marks = "".join(chr(code) for code in codes if unicodedata.category(chr(code))[0] == "M")
+    letter = rf"[^\W_{_IDEOGRAPHS}{_UNSPACED}]"
+    letters = rf"{letter}(?:{letter}|[{marks}])*"
+    signs = rf"(?:[{_IDEOGRAPHS}]|(?=[^\W_])[{_UNSPACED}])[{marks}]*"
+    return re.compile(rf"{letters}(?:['.]{letters})*|{signs}|{_EMOJI}")
+
+
+def words_in(text: str, field: str) -> list[str]:
+    """The words of a text in a field. In names and in words read in a picture, letters and digits
+    part, numbers lose what groups their digits, and words their apostrophes, so that AB-12 CDE
+    is found however it is written.
+    """
+    if field not in ("name", "text"):
+        return words_of(text)
+    text = _GROUPED.sub("", normal(text)).replace("'", "")
+    return [word.lower() for word in _divided(text)]
+
+
+def numbers_in(text: str) -> list[str]:
+    """Numbers whose digits stand in groups, as of telephones, written together."""
+    joined = (re.sub(r"\D", "", one) for one in _NUMBER.findall(_GROUPED.sub("", normal(text))))
+    return list(dict.fromkeys(joined))
+
+
+def names_of(path: str) -> list[str]:
+    """The words in a path, of its folders, file and ending, as people may type them: divided at
+    capitals (my Holiday), and, where that makes a difference, not (iphone).
+    """
+    whole = _divided(normal(path.encode("utf-8", "replace").decode()).replace("'", ""))
+    plain = " ".join(whole)
+    divided = _CAMEL.sub(" ", plain)
+    return [divided] if divided == plain else [divided, plain]
+
+
+def _divided(text: str) -> list[str]:
+    return _word().findall(_DIGITS.sub(" ", _POINTS.sub(" ", text)))
+
+
+def spaced(text: str) -> str:
+    """With spaces between the letters of scripts that have none between words, for an engine that
+    would take a whole line for one word.
+    """
+    if text.isascii():
+        return text
+    return _UNSPACED_RUN.sub(lambda run: " ".join(_word().findall(run[0])), text)
 
 
 def edits(one: str, other: str) -> int:

@@ -15,6 +15,7 @@ from typing import Any
 
 from lexsearch.engines.lucene import classes as _classes
 from lexsearch.text.analysis import FORMS, Analyzer, Terms, Token, clean
+from lexsearch.text.words import normal
 
 _TERM, _OFFSET, _STEP = (
     f"org.apache.lucene.analysis.tokenattributes.{name}Attribute"
@@ -88,13 +89,16 @@ class LuceneAnalyzer(Analyzer):
 
     def tokens(self, text: str, chain: str) -> list[Token]:
         with _classes.calls:
-            return [Token(*row) for row in _run(chain, clean(text), _STEP, "getPositionIncrement")]
+            return [
+                Token(*row)
+                for row in _run(chain, clean(normal(text)), _STEP, "getPositionIncrement")
+            ]
 
     def analyze(self, texts: Sequence[str], chain: str) -> list[Terms]:
         """All in one go: crossing into Java for each would take longer than the work there."""
         if not texts:
             return []
-        cleaned = [clean(text) for text in texts]
+        cleaned = [clean(normal(text)) for text in texts]
         beyond = list(accumulate(len(text.encode("utf-16-le")) // 2 + 1 for text in cleaned))
         found: list[list[str]] = [[] for _ in texts]
         with _classes.calls:
