@@ -20,7 +20,7 @@ from lexsearch.captioners import Answer, CaptionerSpec, Waiting, open_captioner
 from lexsearch.errors import CaptionerError, CaptionerUnavailable, LexsearchError, ViewRefused
 from lexsearch.images.files import pixel_bound
 from lexsearch.indexing import keeping
-from lexsearch.indexing.jobs import Job, Outcome, cut, failed, outcome_of
+from lexsearch.indexing.jobs import Job, Outcome, cut, failed, outcomes_of
 from lexsearch.records import View
 
 
@@ -69,7 +69,7 @@ def _work(jobs: list[Job], spec: CaptionerSpec, max_pixels: int, pipe) -> None:
                 answer: Answer = CaptionerError("lost on the way")
                 if dice.random() < 0.9:
                     (answer,) = captioner.caption([view])
-                outcomes.append(outcome_of(made, view, answer, captioner.key))
+                outcomes += outcomes_of(made, view, answer, captioner.key)
     dice.shuffle(outcomes)
     for outcome in outcomes:
         pipe.send(outcome)
@@ -228,6 +228,14 @@ def test_limit_describes_some_pictures_wholly_and_the_next_run_goes_on(index, ph
     assert len(captioner.captioned) == 2 * 18
     assert index.add(photos, captioner=captioner).captioned == 3
     assert len(captioner.captioned) == 5 * 18
+
+
+def test_a_trial_of_describing_again_leaves_nothing_over_for_the_next_run(index, photos) -> None:
+    numbered_pictures(photos, 4)
+    captioner = FakeCaptioner()
+    index.add(photos, captioner=captioner, crops="none")
+    assert index.add(photos, captioner=captioner, crops="none", again=True, limit=1).captioned == 1
+    assert index.add(photos, captioner=captioner, crops="none").captioned == 0
 
 
 # Kept at once

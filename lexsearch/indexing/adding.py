@@ -37,7 +37,7 @@ def add(
     coverage = writer.catalog.coverage
     if again:
         with writer.catalog.transaction():
-            coverage.describe_again(key)
+            coverage.describe_again(key, limit)
     earlier = [one for one in coverage.captioners() if does_for(one, key)]
     stages = _jobs(writer.catalog, key, [] if again else earlier, SCHEMES[scheme], limit)
     keeper = Keeper(writer, report, key, [job for jobs in stages for job in jobs], progress)

@@ -160,16 +160,17 @@ class Coverage:
             for doc_id, path, size, mtime_ns, _ in rows
         ]
 
-    def describe_again(self, key: CaptionerKey) -> None:
-        """Count the documents seen in this run as not described by this captioner. Their captions
-        stay in effect until there are new ones.
+    def describe_again(self, key: CaptionerKey, limit: int | None = None) -> None:
+        """Count the documents seen in this run, or the first `limit` of them, as not described by
+        this captioner. Their captions stay in effect until there are new ones.
         """
         captioner = self.captioner_id(key)
         for table in ("captioned", "described", "undescribed"):
             self._execute(
-                f"DELETE FROM {table} WHERE captioner = ? AND doc_id IN "
-                "(SELECT doc_id FROM files JOIN seen USING (path))",
+                f"DELETE FROM {table} WHERE captioner = ? AND doc_id IN (SELECT doc_id FROM files "
+                "JOIN seen USING (path) GROUP BY doc_id ORDER BY MIN(path) LIMIT ?)",
                 captioner,
+                -1 if limit is None else limit,
             )
 
     def forget(self) -> None:
