@@ -18,6 +18,9 @@ from fakes import FakeCaptioner
 from hypothesis import HealthCheck, settings
 from skips import pytest_sessionfinish as pytest_sessionfinish
 from skips import pytest_terminal_summary as pytest_terminal_summary
+from speed import _starts_nothing as _starts_nothing
+from speed import pytest_collection_modifyitems as pytest_collection_modifyitems
+from speed import pytest_ignore_collect as pytest_ignore_collect
 
 import lexsearch
 

@@ -75,6 +75,7 @@ def test_the_automatic_captioner_is_then_the_tagger() -> None:
     assert open_captioner("auto").key.name == "tagger"
 
 
+@pytest.mark.java
 @pytest.mark.usefixtures("light")
 @pytest.mark.parametrize(
     "arguments",

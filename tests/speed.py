@@ -1,0 +1,52 @@
+"""Which tests are fast: those that start no Java, no browser and no other process (-m fast).
+
+Found by the fixtures that a test uses; a test that starts something without one of these carries a
+mark, `java`, `process` or `slow`, or its module is listed here. A fast test that starts something
+all the same fails.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+_STARTING = {"index", "run_python", "lexsearch_command", "serve", "server", "browser", "command"}
+_MODULES = {
+    *("test_cli", "test_engine", "test_evaluate", "test_lexicon", "test_metadata", "test_search"),
+    *("test_sessions", "test_parity"),  # start Java
+    *("test_demo", "test_docs", "test_faults", "test_skips", "test_terminal"),  # start processes
+    *("test_baselines", "test_mllm", "test_tagger"),  # load torch, or run networks
+}
+_MARKS = ("java", "process", "slow")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Modules without fast tests are not even imported for -m fast."""
+    return (config.option.markexpr == "fast" and collection_path.stem in _MODULES) or None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        starts = _STARTING & set(getattr(item, "fixturenames", ()))
+        marked = any(item.get_closest_marker(mark) for mark in _MARKS)
+        if not starts and not marked and item.path.stem not in _MODULES:
+            item.add_marker("fast")
+
+
+@pytest.fixture(autouse=True)
+def _starts_nothing(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.node.get_closest_marker("fast"):
+        monkeypatch.setattr(subprocess, "Popen", _Refused)
+        monkeypatch.setattr("lexsearch.engines.lucene.classes.load", _refuse_java)
+
+
+class _Refused(subprocess.Popen):  # type: ignore[type-arg]
+    def __init__(self, *arguments: object, **options: object) -> None:
+        pytest.fail("a fast test started a process: mark it `process`", pytrace=False)
+
+
+def _refuse_java() -> NoReturn:
+    pytest.fail("a fast test started Java: mark it `java`", pytrace=False)
