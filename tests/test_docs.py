@@ -221,6 +221,7 @@ def test_the_page_of_commands_is_what_help_says() -> None:
     [
         "README.md",
         "CHANGELOG.md",
+        "CONTRIBUTING.md",
         *sorted(f"docs/{file.name}" for file in (ROOT / "docs").glob("*.md")),
     ],
 )

@@ -817,6 +817,7 @@ class TestTransfer:
         assert all(hit.words for hit in hits)
 
 
+@pytest.mark.java
 class TestOpening:
     def test_a_missing_index_is_made_by_the_first_change_and_not_by_a_search(self, tmp_path):
         with pytest.raises(IndexNotFound, match="lexsearch index"):

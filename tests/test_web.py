@@ -97,6 +97,7 @@ def test_pages_of_hits_follow_each_other(server: Server) -> None:
     assert search(server, "many", k=50, skip=2980)["hits"][-1]["rank"] == 3000
 
 
+@pytest.mark.java
 def test_what_was_asked_before_is_remembered_until_the_index_changes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
