@@ -87,7 +87,8 @@ class Scorer:
     def bag(self, text: str) -> ScoredQuery | None:
         """The tree of `bm25`; None when nothing can match."""
         self._heed()
-        [stems] = self._engine.analyzer.analyze([spaced(text)], CHAINS[CONTENTS])
+        words = spaced(text)
+        stems = self._engine.analyzer.terms([words], CHAINS[CONTENTS])[words]
         counts = Counter(Term(CONTENTS, stem) for stem in stems)
         self._learn(counts)
         ranking = self._ranking
