@@ -17,8 +17,9 @@ from pathlib import Path
 from common import LEXSEARCH, fresh, say, seconds, table
 from PIL import Image
 
-from lexsearch.captioners import Captioner, Words
-from lexsearch.records import View
+from lexsearch.captioners import Captioner
+from lexsearch.errors import CaptionerError
+from lexsearch.records import CaptionText, View
 
 
 def main() -> None:
@@ -66,8 +67,8 @@ class _Parrot(Captioner):
 
         self.key = open_captioner("auto").key
 
-    def caption(self, views: Sequence[View]) -> list[list[Words]]:
-        return [[Words("a picture")] for _ in views]
+    def caption(self, views: Sequence[View]) -> list[list[CaptionText] | CaptionerError]:
+        return [[CaptionText("a picture")] for _ in views]
 
 
 if __name__ == "__main__":

@@ -25,7 +25,8 @@ from pathlib import Path
 from lexsearch.evaluation import tasks
 from lexsearch.evaluation.dataset import Dataset
 from lexsearch.evaluation.datasets import open_dataset
-from lexsearch.evaluation.plots import draw
+from lexsearch.evaluation.fonts import fonts_for
+from lexsearch.evaluation.plots import draw, texts_of
 from lexsearch.evaluation.runner import Outcome, evaluate
 from lexsearch.evaluation.significance import compare
 from lexsearch.evaluation.sources import IndexSource, index_of_captions
@@ -278,7 +279,8 @@ def values(outcome: Outcome, *names: str) -> str:
 
 def plot(outcomes: Sequence[Outcome], plots: Path | None, title: str) -> None:
     if plots:
-        for file in draw(outcomes, plots / re.sub(r"\W+", "-", title)):
+        fonts = fonts_for(texts_of(outcomes))
+        for file in draw(outcomes, plots / re.sub(r"\W+", "-", title), fonts):
             print(f"wrote {file}", file=sys.stderr)
 
 

@@ -23,7 +23,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import lexsearch
-from lexsearch.evaluation.tasks import one_sentence
+from lexsearch.evaluation.tasks import sentence
+from lexsearch.records import Query
 from lexsearch.searching.sessions import Session
 from lexsearch.text.words import words_of
 
@@ -56,7 +57,7 @@ def main() -> None:
             rounds = []
             for target in targets:
                 known = [*captions[target]], sorted(labels[target])
-                session = index.session(one_sentence(captions[target][0]))
+                session = index.session(Query((sentence(captions[target][0]),)))
                 rounds.append(look(session, target, person(session, *known, chance)))
             found = [sum(one <= number for one in rounds) for number in range(_MOST_ROUNDS + 1)]
             print(f"| {name:15} | " + " | ".join(f"{n / len(targets):.3f}" for n in found) + " |")

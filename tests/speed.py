@@ -2,7 +2,7 @@
 
 Found by the fixtures that a test uses; a test that starts something without one of these carries a
 mark, `java`, `process` or `slow`, or its module is listed here. A fast test that starts something
-all the same fails.
+all the same fails where only the fast ones are asked for, so that it gets its mark.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def _starts_nothing(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    if request.node.get_closest_marker("fast"):
+    if request.config.option.markexpr == "fast":
         monkeypatch.setattr(subprocess, "Popen", _Refused)
         monkeypatch.setattr("lexsearch.engines.lucene.classes.load", _refuse_java)
 

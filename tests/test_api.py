@@ -39,12 +39,14 @@ def test_the_package_shows_its_names_and_all_of_them_are_there() -> None:
         lexsearch.nothing  # noqa: B018
 
 
+@pytest.mark.process
 def test_importing_it_is_light() -> None:
     program = "import sys, lexsearch; print(*{'PIL', 'pyarrow', 'click'} & sys.modules.keys())"
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert (ran.returncode, ran.stdout.strip()) == (0, "")
 
 
+@pytest.mark.process
 def test_python_m_lexsearch_is_the_command() -> None:
     command = [sys.executable, "-m", "lexsearch", "--version"]
     ran = subprocess.run(command, capture_output=True, text=True)

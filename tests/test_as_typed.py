@@ -136,6 +136,7 @@ def test_where_nobody_says_a_phrase_what_is_known_comes_and_says_what_it_lacks(
     assert not index.search("red bus", match="all")
 
 
+@pytest.mark.java
 def test_a_word_in_nearly_all_pictures_is_no_find_by_itself(tmp_path: Path) -> None:
     rows = [{"doc_id": f"{n}", "text": "a person in a street"} for n in range(40)]
     with lexsearch.open(tmp_path / "index") as index:

@@ -122,14 +122,14 @@ def _of_labels(labels: Iterable[str]) -> Query:
     return Query(tuple(Keyword(" ".join(label.split())) for label in labels))
 
 
-def _sentence(text: str) -> Keyword:
+def sentence(text: str) -> Keyword:
     return Keyword(" ".join(text.split()))
 
 
 def caption(dataset: Dataset) -> list[Task]:
     """Every caption is a query, and relevant is the picture it was written of."""
     questions = tuple(
-        Question(f"{name}/{number}", Query((_sentence(text),)), {name: 1})
+        Question(f"{name}/{number}", Query((sentence(text),)), {name: 1})
         for name, texts in dataset.captions.items()
         for number, text in enumerate(texts)
     )
@@ -152,7 +152,7 @@ def feedback(dataset: Dataset) -> list[Task]:
                 name,
                 Query(
                     (
-                        _sentence(dataset.captions[name][0]),
+                        sentence(dataset.captions[name][0]),
                         *_of_labels(dataset.labels[name][:number]).keywords,
                     )
                 ),
