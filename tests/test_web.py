@@ -20,6 +20,8 @@ from fakes import FakeCaptioner, picture
 from PIL import Image
 
 import lexsearch
+import lexsearch.web
+from lexsearch.web import guard
 from lexsearch.web import service as asking
 from lexsearch.web.cache import Searches
 from lexsearch.web.thumbnails import Thumbnails
@@ -388,7 +390,85 @@ def test_a_password_is_asked_of_everybody(folder: Path, serve: Serve) -> None:
         assert ask(right) == 200
         assert {ask(wrong) for _ in range(9)} == {401}
         assert ask("no base64") == 401
-        assert {ask(wrong) for _ in range(5)} >= {429}  # guessing is slow
+        assert {ask(wrong) for _ in range(5)} >= {429}
+        assert ask(right) == 429  # so that a right guess among many is no use
+
+
+@pytest.mark.parametrize(
+    ("origin", "host", "same"),
+    [
+        ("https://photos.example.org", "photos.example.org", True),
+        ("https://photos.example.org", "photos.example.org:443", True),
+        ("http://photos.example.org", "photos.example.org:80", True),
+        ("https://photos.example.org:8443", "photos.example.org:8443", True),
+        ("https://PHOTOS.example.org", "photos.EXAMPLE.org", True),
+        ("http://[::1]:8765", "[::1]:8765", True),
+        ("https://photos.example.org", "photos.example.org:80", False),
+        ("https://photos.example.org", "photos.example.org:8443", False),
+        ("https://evil.example.org", "photos.example.org:443", False),
+        ("http://[", "photos.example.org", False),
+        ("http://photos.example.org:x", "photos.example.org", False),
+        ("null", "photos.example.org", False),
+    ],
+)
+def test_a_default_port_is_like_none(origin: str, host: str, same: bool) -> None:
+    assert guard._is_origin_of(origin, host) is same
+
+
+def test_an_origin_that_is_no_address_is_refused(server: Server) -> None:
+    answer = edit(server, id_of(server, "red"), "x", origin="http://[")
+    assert answer.status_code == 403
+
+
+def test_head_is_get_without_the_body(server: Server) -> None:
+    doc_id = id_of(server, "red")
+    for path in ("/", "/api/status", "/api/search?q=dog", f"/api/image?id={doc_id}"):
+        head = requests.head(f"{server.url}{path}", timeout=30)
+        got = requests.get(f"{server.url}{path}", timeout=30)
+        assert (head.status_code, head.content) == (got.status_code, b""), path
+        assert head.headers["content-type"] == got.headers["content-type"]
+
+
+def test_processes_over_one_index_agree_on_a_token(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LEXSEARCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("LEXSEARCH_TOKEN", raising=False)
+    with lexsearch.open(folder / "index") as index, lexsearch.open(tmp_path / "other") as other:
+        tokens = {lexsearch.web.app(index)._token for _ in range(3)}
+        assert len(tokens) == 1
+        assert lexsearch.web.app(other)._token not in tokens
+        monkeypatch.setenv("LEXSEARCH_TOKEN", "mine")
+        assert lexsearch.web.app(index)._token == "mine"
+
+
+def test_full_paths_and_what_a_file_says_of_itself_stay_on_this_machine(
+    tmp_path: Path, serve: Serve
+) -> None:
+    with lexsearch.open(tmp_path / "index") as index:
+        rows = [
+            {"doc_id": "a", "text": "a red bus", "path": "/home/ada/photos/a.jpg"},
+            {"doc_id": "a", "text": "Lisbon", "field": "about", "caption_id": "1"},
+            {"doc_id": "a", "text": "2019-07-14", "field": "date", "caption_id": "2"},
+        ]
+        index.import_captions(map(json.dumps, rows))
+    with serve(tmp_path / "index") as server:
+        here = server.get("/api/picture", id="a").json()
+        assert here["paths"] == ["/home/ada/photos/a.jpg"]
+        assert {row["field"] for row in here["captions"]} == {"caption", "about", "date"}
+        headers = {"x-forwarded-for": "192.0.2.7"}
+        answer = requests.get(
+            f"{server.url}/api/picture", params={"id": "a"}, headers=headers, timeout=30
+        )
+        assert "Lisbon" not in answer.text
+        assert "2019" not in answer.text
+        assert "/home/ada" not in answer.text
+
+
+def test_a_page_open_to_a_network_only_reads_unless_told(folder: Path, serve: Serve) -> None:
+    for options, writable in (((), False), (("--allow-changes",), True)):
+        with serve(folder / "index", "--host", "0.0.0.0", *options) as server:
+            assert server.get("/api/status").json()["writable"] is writable
 
 
 def test_a_port_that_is_taken_is_named(folder: Path, server: Server, lexsearch_command) -> None:

@@ -38,7 +38,13 @@ from lexsearch.cli.terminal import examples, index_option, say
     metavar="WORD",
     help="For programs that correct captions (environment: LEXSEARCH_TOKEN).",
 )
-@click.option("--read-only", is_flag=True, help="Captions cannot be corrected in the page.")
+@click.option(
+    "--read-only/--allow-changes",
+    "read_only",
+    default=None,
+    help="Whether captions can be corrected in the page; by default not where a network can see "
+    "it without a password.",
+)
 @click.option("--open", "open_browser", is_flag=True, help="Open the page in your browser.")
 def serve(
     path: str,
@@ -47,7 +53,7 @@ def serve(
     names: tuple[str, ...],
     password: str | None,
     token: str | None,
-    read_only: bool,
+    read_only: bool | None,
     open_browser: bool,
 ) -> None:
     """Show the pictures on a web page.
@@ -62,8 +68,15 @@ def serve(
         socket = listen(host, port)
         address = _address(host, socket.getsockname()[1])
         say(f"{path} is at {address} (Ctrl-C stops)")
-        if not _is_local(host) and not password:
-            say("Everybody in your network can see these pictures; --password asks for a word.")
+        open_to_all = not _is_local(host) and not password
+        if read_only is None:
+            read_only = open_to_all
+        if open_to_all:
+            changes = "not change captions (--allow-changes)" if read_only else "change captions"
+            say(
+                f"Everybody in your network can see these pictures, and can {changes}; "
+                "--password asks for a word."
+            )
         if open_browser:
             click.launch(address)
         serve_until_stopped(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
+from typing import Literal, get_args
 
 from lexsearch.errors import LexsearchError
 from lexsearch.records import WHOLE, Caption, CaptionerKey
@@ -11,7 +12,8 @@ from lexsearch.storage.denials import DENIED
 from lexsearch.storage.documents import in_effect, latest
 
 HUMAN = CaptionerKey("human")
-CORRECTABLE = ("caption", "text", "about", "date")
+Correctable = Literal["caption", "text", "about", "date"]
+CORRECTABLE: tuple[Correctable, ...] = get_args(Correctable)
 """Fields that a person may correct."""
 
 

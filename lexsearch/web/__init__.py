@@ -9,8 +9,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import hmac
 import os
 import secrets
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -51,11 +54,11 @@ def app(
         around it sees to that.
     password: asked of everybody (HTTP Basic, any user name); None for nobody.
     token: what changes must bring in the header X-Lexsearch-Token; the page knows it. By
-        default another one each time.
+        default LEXSEARCH_TOKEN, or one that all processes of this user agree on for this index.
     read_only: refuse to change captions.
     cache: the folder for thumbnails; by default in the user's cache folder.
     """
-    token = token or secrets.token_urlsafe(24)
+    token = token or os.environ.get("LEXSEARCH_TOKEN") or _agreed_token(index)
     site = make_api(index, Thumbnails(cache or _cache() / "thumbnails"), read_only=read_only)
     templates = Jinja2Templates(_HERE / "templates")
     templates.env.undefined = StrictUndefined
@@ -73,6 +76,26 @@ def app(
     site.add_route("/", page, include_in_schema=False)
     site.mount("/static", _Static(directory=_HERE / "static"), name="static")
     return Guard(site, token=token, hosts=hosts, password=password, limits=limits or Limits())
+
+
+def _agreed_token(index: Index) -> str:
+    """The same for every worker that serves this index: made of a secret that is kept in the
+    user's cache folder. Where that cannot be written, another one for each process.
+    """
+    place = _cache() / "secret"
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with (
+            contextlib.suppress(FileExistsError),
+            tempfile.NamedTemporaryFile("w", dir=place.parent, prefix="secret-") as part,
+        ):
+            part.write(secrets.token_hex(32))
+            part.flush()
+            os.link(part.name, place)  # whole, or not at all, whoever else does so
+        secret = place.read_bytes()
+    except OSError:
+        return secrets.token_urlsafe(24)
+    return hmac.new(secret, os.fsencode(index.path), "sha256").hexdigest()[:32]
 
 
 def _cache() -> Path:

@@ -26,7 +26,7 @@ from lexsearch.errors import (
 )
 from lexsearch.web import schemas, service
 from lexsearch.web.cache import Searches, as_json
-from lexsearch.web.guard import Refusal
+from lexsearch.web.guard import LOCAL_CLIENT, Refusal
 from lexsearch.web.thumbnails import SIDES, Thumbnails
 from lexsearch.web.workers import Workers
 
@@ -112,11 +112,13 @@ def make_api(index: Index, thumbnails: Thumbnails, *, read_only: bool) -> FastAP
         return Json(await searching.run(service.refine, index, q, change))
 
     @api.get("/api/picture", response_model=schemas.Picture, responses=_problems(404, 422))
-    async def picture(doc_id: Id, q: Text = "") -> Response:
+    async def picture(request: Request, doc_id: Id, q: Text = "") -> Response:
         """All that is known of one picture: its places, its captions by crop, and why it matches
-        a query.
+        a query. Its full paths, and what its file says of itself (date, title, places), are for
+        requests from this machine alone.
         """
-        return Json(await searching.run(service.picture, index, doc_id, q))
+        here = bool(request.scope.get(LOCAL_CLIENT))
+        return Json(await searching.run(service.picture, index, doc_id, q, here))
 
     @api.get(
         "/api/image",
@@ -135,11 +137,12 @@ def make_api(index: Index, thumbnails: Thumbnails, *, read_only: bool) -> FastAP
     @api.put(
         "/api/caption", response_model=schemas.Picture, responses=_problems(400, 403, 404, 409, 422)
     )
-    async def edit(caption: schemas.CaptionEdit) -> Response:
+    async def edit(request: Request, caption: schemas.CaptionEdit) -> Response:
         """Correct what is said of a crop, for good; null takes the correction back."""
         if read_only:
             raise Refusal(403, "this page only reads (it was started with --read-only)")
-        return Json(await writing.run(service.edit, index, caption))
+        here = bool(request.scope.get(LOCAL_CLIENT))
+        return Json(await writing.run(service.edit, index, caption, here))
 
     @api.get("/api/status", response_model=schemas.State)
     async def status() -> Response:

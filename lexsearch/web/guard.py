@@ -31,6 +31,9 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 LOCAL = ("localhost",)
 MAX_BODY = 64 * 1024
 _CLIENTS = 10_000  # addresses whose rate is remembered
+_FORWARDED = {b"forwarded", b"via", b"x-forwarded-for", b"x-real-ip"}
+LOCAL_CLIENT = "lexsearch.local_client"
+"""In the scope: whether the request comes from this machine."""
 _WRITES = {"POST", "PUT", "PATCH", "DELETE"}
 _HEADERS = {
     "content-security-policy": (
@@ -96,12 +99,15 @@ class Guard:
         if scope["type"] != "http":  # no WebSocket is spoken here
             return await send({"type": "websocket.close", "code": 1008})
         started = False
+        without_body = scope["method"] == "HEAD"
 
         async def send_strictly(message: Message) -> None:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
                 message["headers"] = [*message.get("headers", []), *_STRICT]
+            elif without_body:
+                message["body"] = b""
             await send(message)
 
         try:
@@ -109,7 +115,9 @@ class Guard:
                 self._check(scope)
                 if scope["method"] in _WRITES:
                     receive = await _whole_body(receive)
-                await self._app(scope, receive, send_strictly)
+                method = "GET" if without_body else scope["method"]
+                here = {**scope, "method": method, LOCAL_CLIENT: _is_from_here(scope)}
+                await self._app(here, receive, send_strictly)
         except Refusal as refusal:
             await _refuse(refusal, send_strictly)
         except TimeoutError:
@@ -140,16 +148,17 @@ class Guard:
 
     def _check_password(self, client: str, authorization: str) -> None:
         given = _given_password(authorization)
-        if given is not None and secrets.compare_digest(_digest(given), self._password or b""):
-            return
         if given is not None:
+            self._wrong.check(client)  # before it is looked at: else guessing is not slow at all
+            if secrets.compare_digest(_digest(given), self._password or b""):
+                return
             self._wrong.take(client)
         challenge = {"www-authenticate": 'Basic realm="lexsearch", charset="UTF-8"'}
         raise Refusal(401, "a password is needed (the user name does not matter)", **challenge)
 
     def _check_write(self, headers: dict[bytes, str]) -> None:
         origin, host = headers.get(b"origin"), headers.get(b"host", "")
-        if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
+        if origin is not None and not _is_origin_of(origin, host):
             raise Refusal(403, "changes from another site are refused")
         if headers.get(b"sec-fetch-site", "same-origin") not in ("same-origin", "none"):
             raise Refusal(403, "changes from another site are refused")
@@ -167,14 +176,27 @@ class _Rate:
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def take(self, client: str) -> None:
+        """Take a token from the client's bucket; Refusal where there is none."""
         if not self._rate:
             return
         now = time.monotonic()
-        left, since = self._buckets.pop(client, (self._burst, now))
-        left = min(self._burst, left + (now - since) * self._rate)
+        left = self._left(client, now)
+        self._buckets.pop(client, None)
         self._buckets[client] = (max(0.0, left - 1), now)
         if len(self._buckets) > _CLIENTS:
             self._buckets.popitem(last=False)
+        self._require(left)
+
+    def check(self, client: str) -> None:
+        """Refusal where the client's bucket is empty; nothing is taken."""
+        if self._rate:
+            self._require(self._left(client, time.monotonic()))
+
+    def _left(self, client: str, now: float) -> float:
+        left, since = self._buckets.get(client, (self._burst, now))
+        return min(self._burst, left + (now - since) * self._rate)
+
+    def _require(self, left: float) -> None:
         if left < 1:
             wait = max(1, round((1 - left) / self._rate))
             raise Refusal(
@@ -225,6 +247,32 @@ def _hostname(address: str) -> str:
         return (urlsplit(address).hostname or "").lower()
     except ValueError:
         return ""
+
+
+def _is_origin_of(origin: str, host: str) -> bool:
+    """Whether a page of this origin lies at this host; the scheme's own port is like none."""
+    try:
+        page = urlsplit(origin)
+        usual = {"http": 80, "https": 443}.get(page.scheme)
+        asked = urlsplit(f"//{host}")
+        return (
+            page.hostname is not None
+            and page.hostname == asked.hostname
+            and (page.port or usual) == (asked.port or usual)
+        )
+    except ValueError:  # no address at all
+        return False
+
+
+def _is_from_here(scope: Scope) -> bool:
+    """Whether a request comes from this machine itself, and not through a proxy on it."""
+    names = {name for name, _ in scope["headers"]}
+    if names & _FORWARDED:
+        return False
+    try:
+        return ipaddress.ip_address((scope.get("client") or ("",))[0]).is_loopback
+    except ValueError:
+        return False
 
 
 def _is_address(name: str) -> bool:

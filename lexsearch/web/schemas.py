@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field
 
+from lexsearch.storage.corrections import Correctable
+
 
 class Problem(BaseModel):
     """Why there is no answer, in words for people."""
@@ -115,7 +117,7 @@ class CaptionEdit(BaseModel):
     doc_id: str = Field(max_length=500)
     text: str | None = Field(max_length=20_000)
     crop: str = Field("whole", max_length=100)
-    field: str = Field("caption", max_length=100)
+    field: Correctable = "caption"
     caption_id: str = Field("", max_length=200)
 
 

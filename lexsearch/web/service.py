@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from lexsearch.web.schemas import CaptionEdit
 
 _SHOWN_FAILURES = 1000
+_NOT_CAPTIONS = {"seen", "denied"}  # boxes of things that captions name; words denied
+_OF_THE_FILE = {"about", "date"}  # such as where and when a picture was taken
 
 Object = dict[str, Any]
 
@@ -139,8 +141,12 @@ def _counts(words: Iterable[Suggestion]) -> list[Object]:
     return [{"word": each.word, "count": each.count} for each in words]
 
 
-def picture(index: Index, doc_id: str, query: str = "") -> Object:
-    """All that is known of a picture, and why it matches a query; see `schemas.Picture`."""
+def picture(index: Index, doc_id: str, query: str = "", here: bool = False) -> Object:
+    """All that is known of a picture, and why it matches a query; see `schemas.Picture`.
+
+    here: for somebody at this machine: with full paths, and with what the file says of itself.
+    """
+    hidden = _NOT_CAPTIONS if here else _NOT_CAPTIONS | _OF_THE_FILE
     known = _known(index, doc_id)
     asked = _safe(index, query)
     hit = index.explain(asked, doc_id) if asked.keywords else None
@@ -149,7 +155,7 @@ def picture(index: Index, doc_id: str, query: str = "") -> Object:
     return {
         "doc_id": doc_id,
         "name": _name(doc_id, names, known.paths),
-        "paths": [shown(path) for path in known.paths],
+        "paths": [shown(path) for path in (known.paths if here else _relative(names))],
         "has_picture": bool(known.paths),
         "width": sized and sized.width,
         "height": sized and sized.height,
@@ -166,7 +172,7 @@ def picture(index: Index, doc_id: str, query: str = "") -> Object:
                 "time": row.time / 1e6,
             }
             for row in known.captions
-            if row.field not in ("seen", "denied")  # boxes of things that the captions name
+            if row.field not in hidden
         ],
     }
 
@@ -182,7 +188,7 @@ def image(index: Index, thumbnails: Thumbnails, doc_id: str, side: int) -> bytes
     raise NotFound(f"no picture: {reason}")
 
 
-def edit(index: Index, wanted: CaptionEdit) -> Object:
+def edit(index: Index, wanted: CaptionEdit, here: bool = False) -> Object:
     """Correct a caption, or take a correction back; the picture as it is then."""
     known = _known(index, wanted.doc_id)
     if not any(row.crop == wanted.crop for row in known.captions):
@@ -195,7 +201,7 @@ def edit(index: Index, wanted: CaptionEdit) -> Object:
         field=wanted.field,
         caption_id=wanted.caption_id,
     )
-    return picture(index, wanted.doc_id)
+    return picture(index, wanted.doc_id, here=here)
 
 
 def state(index: Index, writable: bool) -> Object:
@@ -245,7 +251,12 @@ def _known(index: Index, doc_id: str) -> PictureInfo:
 
 
 def _name(doc_id: str, relative: tuple[str, ...], paths: tuple[str, ...]) -> str:
-    return shown(next(iter([*relative, *map(os.path.basename, paths)]), doc_id))
+    return shown(next(iter([*_relative(relative), *map(os.path.basename, paths)]), doc_id))
+
+
+def _relative(names: Iterable[str]) -> list[str]:
+    """Names below the folders that were indexed; of an imported full path its last part."""
+    return [os.path.basename(name) if os.path.isabs(name) else name for name in names]
 
 
 def _box(box: Box | None) -> list[int] | None:
