@@ -17,6 +17,7 @@ from fakes import FakeCaptioner, code_of, numbered_pictures
 from test_faults import start
 
 import lexsearch
+from lexsearch.images.crops import NAMES
 
 ROUNDS = int(os.environ.get("LEXSEARCH_KILLS", "8"))
 KINDS = ("index", "import", "correct", "reindex")
@@ -132,7 +133,9 @@ def assert_nothing_lost_or_doubled(
     index: lexsearch.Index, rows: list[dict[str, str]], pictures: int
 ) -> None:
     exported = [json.loads(line) for line in index.export_captions()]
-    assert set(Counter((r["doc_id"], r["crop"], r["source"]) for r in exported).values()) == {1}
+    same = ("doc_id", "crop", "field", "caption_id", "source")
+    assert set(Counter(tuple(map(row.get, same)) for row in exported).values()) == {1}
+    assert {row["crop"] for row in exported if row["source"] == "model"} == set(NAMES[:18])
     assert {row["text"] for row in rows} < {row["text"] for row in exported}
     assert len({row["doc_id"] for row in exported}) == len(rows) + pictures + 2
     for number in range(pictures):

@@ -56,6 +56,10 @@ CREATE TABLE undescribed (
     time REAL NOT NULL, PRIMARY KEY (doc_id, captioner, crop)
 ) WITHOUT ROWID;
 """,
+    # 3: imported documents by the path that came with them
+    """
+CREATE INDEX imported_by_path ON documents (path) WHERE imported;
+""",
 )
 """Each takes the catalog from the version before it to its own, which counts from 1. A change of
 the tables is a further one at the end; those that are here are never changed.
@@ -326,10 +330,17 @@ class Catalog:
         )
 
     def imported_twins(self) -> list[tuple[str, str]]:
-        """(imported document, the picture that lies at its path) where both are to be found."""
+        """(imported document, the picture that lies at its path) where both are to be found, and
+        one of them waits: of others it was looked up before.
+        """
         rows = self._rows(
-            "SELECT documents.doc_id, files.doc_id FROM documents JOIN files "
-            "ON files.path = CAST(documents.path AS BLOB) WHERE documents.imported"
+            "SELECT document.doc_id, files.doc_id FROM documents AS document "
+            "JOIN files ON files.path = CAST(document.path AS BLOB) "
+            "WHERE document.waiting AND document.imported UNION "
+            "SELECT imported.doc_id, files.doc_id FROM documents AS picture "
+            "JOIN files ON files.doc_id = picture.doc_id "
+            "JOIN documents AS imported ON imported.path = CAST(files.path AS TEXT) "
+            "WHERE picture.waiting AND imported.imported"
         )
         return [(str(imported), str(picture)) for imported, picture in rows]
 
