@@ -15,9 +15,24 @@ import pytest
 
 _STARTING = {"index", "run_python", "lexsearch_command", "serve", "server", "browser", "command"}
 _MODULES = {
-    *("test_cli", "test_engine", "test_evaluate", "test_lexicon", "test_metadata", "test_search"),
+    *(
+        "test_cli",
+        "test_engine",
+        "test_evaluate",
+        "test_formats",
+        "test_lexicon",
+        "test_metadata",
+        "test_search",
+    ),
     *("test_engine_contract", "test_sessions", "test_parity"),  # start Java
-    *("test_demo", "test_docs", "test_faults", "test_skips", "test_terminal"),  # start processes
+    *(
+        "test_demo",
+        "test_docs",
+        "test_faults",
+        "test_kills",
+        "test_skips",
+        "test_terminal",
+    ),  # start processes
     *("test_baselines", "test_mllm", "test_tagger"),  # load torch, or run networks
 }
 _MARKS = ("java", "process", "slow")

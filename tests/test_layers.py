@@ -113,8 +113,6 @@ def test_imports_go_downward(module: str) -> None:
         for name in ours(module)
         if room(name) != room(module) and ROW[room(name)] >= ROW[room(module)]
     }
-    if module == "chat":
-        upward.discard("captioners.prompts")  # until its cleaning of answers moves to text/
     assert not upward
 
 
