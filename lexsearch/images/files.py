@@ -22,6 +22,7 @@ from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 from PIL.Image import Resampling
 
 from lexsearch.errors import ImageError
+from lexsearch.images.metadata import sidecars
 from lexsearch.records import Crop, View
 
 MAX_PIXELS = 200_000_000
@@ -35,11 +36,15 @@ pillow_heif.register_heif_opener()
 
 
 class ImageFile(NamedTuple):
-    """A regular file that may be a picture. Size in bytes, time in nanoseconds."""
+    """A regular file that may be a picture. Size in bytes, time in nanoseconds.
+
+    beside: the stamp of the files beside it that speak of it (see `metadata.sidecars`).
+    """
 
     path: str
     size: int
     mtime_ns: int
+    beside: int = 0
 
 
 class Unreadable(NamedTuple):
@@ -98,7 +103,7 @@ def find(path: str) -> Iterator[ImageFile | Unreadable]:
         if stat.S_ISDIR(status.st_mode):
             yield from _walk(path, {(status.st_dev, status.st_ino)})
         elif stat.S_ISREG(status.st_mode):
-            yield ImageFile(path, status.st_size, status.st_mtime_ns)
+            yield ImageFile(path, status.st_size, status.st_mtime_ns, sidecars.stamp(path))
         else:
             yield Unreadable(path, "not a file or folder")
     except OSError as error:
@@ -112,6 +117,7 @@ def _walk(folder: str, entered: set[tuple[int, int]]) -> Iterator[ImageFile | Un
     except OSError as error:
         yield Unreadable(folder, _reason(error))
         return
+    names = frozenset(entry.name for entry in entries)
     for entry in entries:
         if entry.name.startswith("."):
             continue
@@ -124,7 +130,8 @@ def _walk(folder: str, entered: set[tuple[int, int]]) -> Iterator[ImageFile | Un
             elif os.path.splitext(entry.name)[1].lower() in suffixes() and stat.S_ISREG(
                 status.st_mode
             ):
-                yield ImageFile(entry.path, status.st_size, status.st_mtime_ns)
+                beside = sidecars.stamp(entry.path, names)
+                yield ImageFile(entry.path, status.st_size, status.st_mtime_ns, beside)
         except OSError as error:
             if entry.is_symlink() and os.path.splitext(entry.name)[1].lower() not in suffixes():
                 continue

@@ -60,8 +60,11 @@ def scan_files(
                 fail(writer, report, entry.path, entry.reason)
                 continue
             before = catalog.file(entry.path)
-            if before is not None and (before.size, before.mtime_ns) == entry[1:]:
-                catalog.mark_seen(entry.path)
+            if before is not None and (before.size, before.mtime_ns) == (
+                entry.size,
+                entry.mtime_ns,
+            ):
+                catalog.mark_seen(entry.path, entry.beside)
                 report.unchanged += 1
             else:
                 pending.append(entry)
@@ -103,7 +106,7 @@ def _identify(
             else:
                 report.added += 1
             catalog.put_file(FileRow(file.path, root, file.size, file.mtime_ns, doc_id))
-            catalog.mark_seen(file.path)
+            catalog.mark_seen(file.path, file.beside)
 
 
 def _count_arrivals(writer: Writer, report: Report, arrivals: list[str]) -> None:

@@ -60,12 +60,18 @@ CREATE TABLE undescribed (
     """
 CREATE INDEX imported_by_path ON documents (path) WHERE imported;
 """,
+    # 4: when the metadata of a document were read; what people do not want indexed
+    """
+CREATE TABLE metadata (doc_id TEXT PRIMARY KEY, stamp TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE removed (path BLOB PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE excluded (pattern TEXT PRIMARY KEY);
+""",
 )
 """Each takes the catalog from the version before it to its own, which counts from 1. A change of
 the tables is a further one at the end; those that are here are never changed.
 """
 _OF_ONE_RUN = """
-CREATE TEMP TABLE seen (path BLOB PRIMARY KEY) WITHOUT ROWID;
+CREATE TEMP TABLE seen (path BLOB PRIMARY KEY, beside INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TEMP TABLE lost (doc_id TEXT PRIMARY KEY) WITHOUT ROWID;
 """
 _HAS_TABLES = "SELECT COUNT(*) FROM sqlite_schema WHERE type = 'table'"
@@ -247,8 +253,9 @@ class Catalog:
 
     # What one run of indexing has seen
 
-    def mark_seen(self, path: str) -> None:
-        self._db.execute("INSERT OR IGNORE INTO seen VALUES (?)", (os.fsencode(path),))
+    def mark_seen(self, path: str, beside: int = 0) -> None:
+        """beside: the stamp of the files beside it that speak of it, 0 for none."""
+        self._db.execute("INSERT OR IGNORE INTO seen VALUES (?, ?)", (os.fsencode(path), beside))
 
     def vanished(self, path: str) -> list[str]:
         """Recorded files at or below `path` that this run has not seen."""
@@ -265,6 +272,27 @@ class Catalog:
     def has_lost(self, doc_id: str) -> bool:
         """Whether the document lost one of its places in this run."""
         return bool(self._rows("SELECT 1 FROM lost WHERE doc_id = ?", doc_id))
+
+    # What files say of themselves
+
+    def to_read(self, edition: str) -> list[tuple[FileRow, str, bool]]:
+        """(first place, stamp, whether it may have been read before) of every document seen in
+        this run that was not read as it is now: not by this edition of the readers, or before
+        a file beside it changed. In order of document.
+        """
+        rows = self._db.execute(
+            "SELECT files.*, ? || ':' || beside AS now, stamp, MIN(files.path), "
+            "EXISTS (SELECT 1 FROM captioned WHERE captioned.doc_id = files.doc_id) "
+            "FROM files JOIN seen USING (path) LEFT JOIN metadata USING (doc_id) "
+            "GROUP BY files.doc_id HAVING stamp IS NOT now ORDER BY files.doc_id",
+            (edition,),
+        )
+        return [
+            (_file_row(row[:5]), str(row[5]), row[6] is not None or bool(row[8])) for row in rows
+        ]
+
+    def set_read(self, doc_id: str, stamp: str) -> None:
+        self._db.execute("INSERT OR REPLACE INTO metadata VALUES (?, ?)", (doc_id, stamp))
 
     # Failures
 
