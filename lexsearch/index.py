@@ -274,6 +274,8 @@ class Index:
         again: bool = False,
         limit: int | None = None,
         runner: Runner | None = None,
+        exclude: Sequence[str] = (),
+        include_removed: bool = False,
         progress: ProgressCallback = _ignore,
     ) -> Report:
         """Bring the index up to date with picture files and folders.
@@ -291,12 +293,15 @@ class Index:
         limit: describe at most so many pictures; the next run goes on with the others.
         runner: what runs the captioner; None: threads of this process. Another one opens the
             captioner itself, which therefore must be a name or a spec.
+        exclude: patterns as in `.gitignore` of what to leave out, from now on; "!PATTERN" takes
+            one in again.
+        include_removed: index what was removed, too; else only by its own path.
         Returns counts, the files that failed and the pictures that could not be described, with
         the reasons.
         """
         from lexsearch.captioners import CaptionerSpec, open_captioner
         from lexsearch.images.crops import SCHEMES
-        from lexsearch.images.files import MAX_PIXELS
+        from lexsearch.images.pillow import MAX_PIXELS
         from lexsearch.indexing.adding import add
         from lexsearch.indexing.local import LocalRunner
         from lexsearch.storage.progress_file import publish_progress
@@ -304,9 +309,7 @@ class Index:
         if crops not in SCHEMES:
             raise LexsearchError(f"there is no way to cut {crops!r}; choose {', '.join(SCHEMES)}")
         absolute = [os.path.abspath(path) for path in paths]
-        for path in absolute:
-            if not os.path.lexists(path):
-                raise LexsearchError(f"there is no file or folder {path}")
+        self._expect_any(absolute)
         if isinstance(captioner, str):
             captioner = CaptionerSpec(captioner)
         given = isinstance(captioner, CaptionerSpec)
@@ -332,20 +335,36 @@ class Index:
                         tell,
                         again=again,
                         limit=limit,
+                        exclude=exclude,
+                        include_removed=include_removed,
                     )
         finally:
             if given:
                 opened.close()
 
+    def _expect_any(self, paths: Sequence[str]) -> None:
+        """One folder that is missing does not stop the others; nothing at all is a mistake."""
+        for path in paths:
+            if os.path.lexists(path):
+                return
+            if (self.path / "catalog.sqlite").exists():
+                with self._snapshots.now() as now:
+                    if any(now.catalog.files_under(path)):
+                        return
+        raise LexsearchError(f"there is no file or folder {', '.join(paths)}")
+
     def remove(self, *names: str | os.PathLike[str]) -> int:
         """Take files, folders or imported documents (by doc_id) out of the results; the
-        captions stay, so that adding them again costs nothing. Returns how many were taken out.
+        captions stay, so that adding them again costs nothing. A file or folder stays out until it
+        is added by its own path. Returns how many were taken out.
         """
         removed = 0
         with self._writing() as writer:
             with writer.catalog.transaction():
                 for name in names:
                     rows = list(writer.catalog.files_under(os.path.abspath(name)))
+                    if rows:
+                        writer.catalog.remove(os.path.abspath(name))
                     for row in rows:
                         writer.catalog.drop_file(row.path)
                     removed += len(rows) or writer.catalog.exclude(str(name))

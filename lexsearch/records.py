@@ -33,6 +33,8 @@ __all__ = [
 ]
 
 WHOLE = "whole"
+LIKENESS = "likeness"
+"""The field of a line that is no caption: by it a picture is known again when its file changed."""
 
 
 class Box(NamedTuple):

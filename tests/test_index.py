@@ -260,11 +260,13 @@ class TestAddingAgain:
 
     def test_a_vanished_file_leaves_the_results(self, index, photos, captioner):
         self.place.unlink()
+        (photos / "notes.txt").touch()  # or the folder might be a drive that is not there
         assert counts(index.add(photos, captioner=captioner)) == {"removed": 1}
         assert found(index, "blue") == []
 
     def test_a_file_that_came_back_is_not_described_again(self, index, photos, captioner):
         kept = self.place.read_bytes()
+        (photos / "notes.txt").touch()
         self.place.unlink()
         index.add(photos, captioner=captioner)
         self.place.write_bytes(kept)
@@ -327,8 +329,14 @@ class TestRemoving:
         assert index.remove(sea) == 1
         assert found(index, "whole") == []
         captioner.captioned.clear()
-        assert counts(index.add(photos, captioner=captioner)) == {"added": 3}
+        assert counts(index.add(photos, captioner=captioner)) == {}  # until asked for
+        assert counts(index.add(photos / "old", sea, captioner=captioner)) == {"added": 3}
         assert len(found(index, "whole")) == 3
+        index.remove(photos)
+        (photos / "old" / "c.txt").touch()
+        assert counts(index.add(photos / "old", captioner=captioner)) == {"added": 2}
+        again = index.add(photos, captioner=captioner, include_removed=True)
+        assert counts(again) == {"added": 1, "unchanged": 2}
         assert captioner.captioned == []
 
     def test_a_folder_whose_name_begins_alike_stays(self, index, photos, captioner):
@@ -797,6 +805,7 @@ class TestTransfer:
         index.import_captions([json.dumps({"doc_id": doc_id, "text": "a camel"})])
         assert index.search("camel")[0].path == str(place)
         place.unlink()
+        (photos / "notes.txt").touch()
         index.add(photos, captioner=captioner)
         assert index.search("camel") == []
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from contextlib import closing
 from typing import TYPE_CHECKING
@@ -22,6 +23,7 @@ from lexsearch.cli.terminal import (
     say,
     stop,
 )
+from lexsearch.errors import LexsearchError
 
 if TYPE_CHECKING:
     from lexsearch.captioners import Captioner
@@ -126,6 +128,18 @@ _CAPTIONERS = ("auto", "tagger", "mllm", "server")
     metavar="AMOUNT",
     help="What 1,000 views cost; says what describing will cost before it begins.",
 )
+@click.option(
+    "--exclude",
+    multiple=True,
+    metavar="PATTERN",
+    help="Leave out what fits, as in .gitignore, now and in later runs; !PATTERN takes it in "
+    "again. The same rules may stand in a file .lexsearchignore in any folder.",
+)
+@click.option(
+    "--include-removed",
+    is_flag=True,
+    help="Index again what `lexsearch remove` took out.",
+)
 @json_option
 @quiet_option
 def index_command(
@@ -137,6 +151,8 @@ def index_command(
     again: bool,
     limit: int | None,
     price: float | None,
+    exclude: tuple[str, ...],
+    include_removed: bool,
     as_json: bool,
     quiet: bool,
     **options: object,
@@ -150,6 +166,8 @@ def index_command(
     from lexsearch.captioners import open_captioner
     from lexsearch.index import Index
 
+    if not any(map(os.path.lexists, paths)) and not os.path.lexists(path):
+        raise LexsearchError(f"there is no file or folder {printable(', '.join(paths))}")
     given = {name: value for name, value in options.items() if value is not None}
     with (
         closing(open_captioner(captioner, **given)) as opened,
@@ -166,6 +184,8 @@ def index_command(
                 max_pixels=max_pixels,
                 again=again,
                 limit=limit,
+                exclude=exclude,
+                include_removed=include_removed,
                 progress=progress,
             )
         except KeyboardInterrupt:
@@ -177,13 +197,19 @@ def index_command(
     if as_json:
         failed = [failure._asdict() for failure in report.failed]
         undescribed = [failure._asdict() for failure in report.undescribed]
-        click.echo(json.dumps({**counts, "failed": failed, "undescribed": undescribed}))
+        more = {"left_out": report.left_out, "notes": report.notes}
+        click.echo(json.dumps({**counts, **more, "failed": failed, "undescribed": undescribed}))
     else:
         shown = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
         rest = ""
         if report.undescribed:
             rest = f", {len(report.undescribed)} not described by {opened.key.name}"
         click.echo(f"{shown or 'no pictures found'}, {len(report.failed)} failed{rest}")
+        if report.left_out:
+            kinds = (f"{count:,} {kind}" for kind, count in sorted(report.left_out.items()))
+            click.echo(f"left out: {', '.join(kinds)}")
+        for note in report.notes:
+            click.echo(printable(note))
     if report.outdated and not quiet:
         _offer_anew(opened, report.outdated)
     if report.failed or report.undescribed:

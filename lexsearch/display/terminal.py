@@ -13,7 +13,8 @@ from collections.abc import Mapping, Sequence
 from PIL import Image, ImageDraw, ImageFont
 
 from lexsearch.errors import ImageError
-from lexsearch.images.files import MAX_PIXELS, open_picture, pixel_bound
+from lexsearch.images.files import open_picture
+from lexsearch.images.pillow import MAX_PIXELS, pixel_bound
 from lexsearch.records import Box
 
 _THUMBNAIL = (360, 180)

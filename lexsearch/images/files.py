@@ -1,38 +1,39 @@
 """Find image files, identify them by content, and open one safely.
 
 Everything a decoder can throw at a bad file becomes an ImageError with a reason that a person
-understands; nothing here changes Pillow for the rest of the process, except inside
-`pixel_bound`.
+understands; nothing here changes Pillow's bounds for the rest of the process.
 """
 
 from __future__ import annotations
 
 import hashlib
+import io
+import logging
 import os
 import stat
-import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from typing import IO, NamedTuple
+from typing import IO, BinaryIO, NamedTuple
 
-import pillow_heif
+import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 from PIL.Image import Resampling
 
 from lexsearch.errors import ImageError
+from lexsearch.images import kinds
+from lexsearch.images.ignoring import JUNK, NO_MEDIA, Ignoring
+from lexsearch.images.likeness import likeness
 from lexsearch.images.metadata import sidecars
+from lexsearch.images.pillow import MAX_PIXELS, pixel_bound
 from lexsearch.records import Crop, View
 
-MAX_PIXELS = 200_000_000
-"""Pictures with more pixels are refused unless asked otherwise (decompression bombs)."""
-
-_NOT_PICTURES = {"PDF", "MPEG", "EPS", "WMF", "HDF5", "GRIB", "BUFR", "FITS"}
 _WHITE = (255, 255, 255, 255)
 _SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that swap width and height
+_PREVIEW = 1000  # pixels of a longer side with which ninths can be seen
+_BLOCK = 32  # rows, at most, that a JPEG decoder holds back until it has seen the end
 
-pillow_heif.register_heif_opener()
+log = logging.getLogger("lexsearch")
 
 
 class ImageFile(NamedTuple):
@@ -54,16 +55,25 @@ class Unreadable(NamedTuple):
     reason: str
 
 
+class LeftOut(NamedTuple):
+    """A file or folder that is not indexed, and of what kind it is."""
+
+    path: str
+    kind: str
+
+
 @dataclass(frozen=True, slots=True)
 class Picture:
     """A decoded picture: upright, RGB, at least as large as the views it is for need.
 
     width, height: of the upright picture at full size, in pixels; `image` may be smaller.
+    likeness: by which it is known again (see `lexsearch.images.likeness`).
     """
 
     image: Image.Image
     width: int
     height: int
+    likeness: str = ""
 
     def view(self, crop: Crop, side: int) -> View:
         """The crop's pixels, shrunk so that the longer side is at most `side` pixels."""
@@ -81,27 +91,18 @@ class Picture:
         return View(crop, self.image.resize(size, Resampling.HAMMING, box, reducing_gap=1.0))
 
 
-@cache
-def suffixes() -> frozenset[str]:
-    """Lower-case file name endings of the picture formats that can be opened."""
-    Image.init()
-    return frozenset(
-        suffix
-        for suffix, name in Image.registered_extensions().items()
-        if name in Image.OPEN and name not in _NOT_PICTURES
-    )
-
-
-def find(path: str) -> Iterator[ImageFile | Unreadable]:
+def find(path: str, ignoring: Ignoring | None = None) -> Iterator[ImageFile | Unreadable | LeftOut]:
     """The pictures in a folder and below it, in order of name; or the one file named.
 
-    In a folder, files are chosen by name ending, and hidden files and folders are left out.
-    Symbolic links are followed, each folder being entered once.
+    In a folder, files are chosen by name ending, those without one by their first bytes. Hidden
+    files and folders are left out, and what `ignoring` says; the rest of what a person may take
+    for pictures is named. Symbolic links are followed, each folder being entered once.
     """
     try:
         status = os.stat(path)
         if stat.S_ISDIR(status.st_mode):
-            yield from _walk(path, {(status.st_dev, status.st_ino)})
+            rules = ignoring or Ignoring.below(path)
+            yield from _walk(path, {(status.st_dev, status.st_ino)}, rules, named=True)
         elif stat.S_ISREG(status.st_mode):
             yield ImageFile(path, status.st_size, status.st_mtime_ns, sidecars.stamp(path))
         else:
@@ -110,7 +111,9 @@ def find(path: str) -> Iterator[ImageFile | Unreadable]:
         yield Unreadable(path, _reason(error))
 
 
-def _walk(folder: str, entered: set[tuple[int, int]]) -> Iterator[ImageFile | Unreadable]:
+def _walk(
+    folder: str, entered: set[tuple[int, int]], ignoring: Ignoring, *, named: bool = False
+) -> Iterator[ImageFile | Unreadable | LeftOut]:
     try:
         with os.scandir(folder) as listing:
             entries = sorted(listing, key=lambda entry: entry.name)
@@ -118,24 +121,44 @@ def _walk(folder: str, entered: set[tuple[int, int]]) -> Iterator[ImageFile | Un
         yield Unreadable(folder, _reason(error))
         return
     names = frozenset(entry.name for entry in entries)
+    if NO_MEDIA in names and not named:
+        yield LeftOut(folder, JUNK)
+        return
+    ignoring = ignoring.entering(folder, names)
     for entry in entries:
         if entry.name.startswith("."):
             continue
         try:
             status = entry.stat()
-            if stat.S_ISDIR(status.st_mode):
+            is_folder = stat.S_ISDIR(status.st_mode)
+            if not is_folder and not _interests(entry, status):
+                continue
+            if kind := ignoring.kind(entry.path, is_folder=is_folder) or kinds.left_out(entry.name):
+                yield LeftOut(entry.path, kind)
+            elif is_folder:
                 if (identity := (status.st_dev, status.st_ino)) not in entered:
                     entered.add(identity)
-                    yield from _walk(entry.path, entered)
-            elif os.path.splitext(entry.name)[1].lower() in suffixes() and stat.S_ISREG(
-                status.st_mode
-            ):
+                    yield from _walk(entry.path, entered, ignoring)
+            else:
                 beside = sidecars.stamp(entry.path, names)
                 yield ImageFile(entry.path, status.st_size, status.st_mtime_ns, beside)
         except OSError as error:
-            if entry.is_symlink() and os.path.splitext(entry.name)[1].lower() not in suffixes():
+            if entry.is_symlink() and kinds.ending(entry.name) not in kinds.suffixes():
                 continue
             yield Unreadable(entry.path, _reason(error))
+
+
+def _interests(entry: os.DirEntry[str], status: os.stat_result) -> bool:
+    """Whether it is a picture, or something that a person may take for one."""
+    if not stat.S_ISREG(status.st_mode):
+        return False
+    suffix = kinds.ending(entry.name)
+    if suffix in kinds.suffixes() or kinds.left_out(entry.name):
+        return True
+    if suffix:
+        return False
+    with open(entry.path, "rb") as file:
+        return kinds.starts_like_a_picture(file.read(kinds.LONGEST_START))
 
 
 def content_hash(file: IO[bytes]) -> str:
@@ -163,8 +186,10 @@ def open_picture(path: str, side: int | None = None, max_pixels: int = MAX_PIXEL
     Raises ImageError, the message saying why without naming the file.
     """
     try:
-        with open(path, "rb") as file:
-            return _decode(file, side, max_pixels)
+        with pixel_bound(max_pixels), open(path, "rb") as file:
+            if kinds.ending(path) in kinds.RAW and kinds.has_raw():
+                return _decode(_developed(file), side, max_pixels, path)
+            return _decode(file, side, max_pixels, path)
     except ImageError:
         raise
     except UnidentifiedImageError as error:
@@ -177,7 +202,7 @@ def open_picture(path: str, side: int | None = None, max_pixels: int = MAX_PIXEL
         raise ImageError(f"damaged ({type(error).__name__}: {error})") from error
 
 
-def _decode(file: IO[bytes], side: int | None, max_pixels: int) -> Picture:
+def _decode(file: IO[bytes], side: int | None, max_pixels: int, path: str) -> Picture:
     image: Image.Image = Image.open(file)
     width, height = image.size
     if width * height > max_pixels:
@@ -185,13 +210,59 @@ def _decode(file: IO[bytes], side: int | None, max_pixels: int) -> Picture:
     if side is not None:
         scale = side / max(width, height)
         image.draft("RGB", (round(width * scale), round(height * scale)))
-    image.load()
+    try:
+        image.load()
+    except OSError as error:
+        if image.format not in ("JPEG", "MPO") or "truncated" not in str(error):
+            raise
+        image = _completed(file, image)
+        _say_cut(path)
     if image.getexif().get(ExifTags.Base.Orientation) in _SIDEWAYS:
         width, height = height, width
-    rgb = _to_rgb(ImageOps.exif_transpose(image))
+    upright = _to_rgb(ImageOps.exif_transpose(image))
+    rgb = upright
     if side is not None and (factor := max(rgb.size) // (2 * side)) > 1:
         rgb = rgb.reduce(factor)
-    return Picture(rgb, width, height)
+    return Picture(rgb, width, height, likeness(image, upright, (width, height)))
+
+
+def _completed(file: IO[bytes], cut: Image.Image) -> Image.Image:
+    """A JPEG that lacks its end, decoded as if it had one; raises ImageError where rows lack."""
+    rows = cut.im.getbbox()
+    lost = cut.height - (rows[3] if rows else 0)  # what was not decoded is black
+    if lost > max(_BLOCK, cut.height // 20):
+        raise ImageError("the file is cut short")
+    file.seek(0)
+    image = Image.open(io.BytesIO(file.read() + b"\xff\xd9"))
+    image.draft("RGB", cut.size)
+    image.load()
+    return image
+
+
+@cache
+def _say_cut(path: str) -> None:
+    log.warning("%s: the file lacks its last bytes; it is used as far as it goes", path)
+
+
+def _developed(file: BinaryIO) -> BinaryIO:
+    """The picture that the camera put into a RAW file, or one made from its raw pixels."""
+    import rawpy
+
+    with rawpy.imread(file) as raw:
+        try:
+            preview = raw.extract_thumb()
+        except rawpy.LibRawError:
+            preview = None
+        if preview is not None and isinstance(preview.data, bytes):
+            made = io.BytesIO(preview.data)
+            shown = Image.open(made)
+            if max(shown.size) >= _PREVIEW:
+                made.seek(0)
+                return made
+        made = io.BytesIO()
+        Image.fromarray(raw.postprocess(use_camera_wb=True, half_size=True)).save(made, "BMP")
+        made.seek(0)
+        return made
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
@@ -208,23 +279,15 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 
 
 def _to_grey(image: Image.Image) -> Image.Image:
-    """Spread the range of values over 0 to 255: 16-bit and float pictures have no fixed one."""
-    low, high = image.getextrema()
-    spread = (high - low) or 1  # type: ignore[operator]
-    return image.convert("F").point(lambda value: (value - low) * (255 / spread)).convert("L")
+    """Spread the range of values over 0 to 255: 16-bit and float pictures have no fixed one.
 
-
-@contextmanager
-def pixel_bound(max_pixels: int) -> Iterator[None]:
-    """Let Pillow open pictures up to `max_pixels`, quietly, while the block runs."""
-    before = Image.MAX_IMAGE_PIXELS
-    Image.MAX_IMAGE_PIXELS = max_pixels
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        Image.MAX_IMAGE_PIXELS = before
+    Infinity is as bright, or as dark, as it gets; what is no number is dark.
+    """
+    values = np.asarray(image, dtype=np.float64)
+    finite = values[np.isfinite(values)]
+    low, high = (finite.min(), finite.max()) if finite.size else (0.0, 0.0)
+    values = np.nan_to_num(values, nan=low, posinf=high, neginf=low)
+    return Image.fromarray(np.rint((values - low) * (255 / ((high - low) or 1))).astype(np.uint8))
 
 
 def _too_large(max_pixels: int, *size: int) -> str:

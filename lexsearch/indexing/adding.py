@@ -7,9 +7,11 @@ from contextlib import closing
 
 from lexsearch.captioners import CaptionerSpec, does_for
 from lexsearch.images.crops import SCHEMES, stage_of
-from lexsearch.images.files import pixel_bound
+from lexsearch.images.pillow import pixel_bound
+from lexsearch.indexing.identity import follow_changes
 from lexsearch.indexing.jobs import Job, Runner
 from lexsearch.indexing.keeping import Keeper
+from lexsearch.indexing.metadata import read_metadata
 from lexsearch.indexing.scan import Report, scan_files
 from lexsearch.records import CaptionerKey
 from lexsearch.storage.catalog import Catalog
@@ -28,11 +30,20 @@ def add(
     *,
     again: bool = False,
     limit: int | None = None,
+    exclude: Sequence[str] = (),
+    include_removed: bool = False,
 ) -> Report:
     """See `Index.add`. runner, spec, key: who describes, how it is opened, and what it goes by."""
     report = Report()
+    with writer.catalog.transaction():
+        for pattern in exclude:
+            writer.catalog.exclude_pattern(pattern)
+        if include_removed:
+            writer.catalog.restore()
     with pixel_bound(max_pixels):
-        scan_files(writer, paths, report, progress)
+        changes = scan_files(writer, paths, report, progress)
+        follow_changes(writer, changes, report)
+        read_metadata(writer, progress)
     writer.sync()
     coverage = writer.catalog.coverage
     if again:

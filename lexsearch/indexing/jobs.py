@@ -20,7 +20,7 @@ from lexsearch.errors import CaptionerError, ImageError, ViewRefused
 from lexsearch.images import metadata
 from lexsearch.images.crops import NAMES, SCHEMES, STAGES, stage_of
 from lexsearch.images.files import Picture, open_picture
-from lexsearch.records import WHOLE, Caption, CaptionerKey, CaptionText, Crop, View
+from lexsearch.records import LIKENESS, WHOLE, Caption, CaptionerKey, CaptionText, Crop, View
 
 
 class Job(NamedTuple):
@@ -75,14 +75,15 @@ class Runner(Protocol):
 class Cut:
     """A job's decoded picture, cut into the views to ask about.
 
-    width, height: in pixels, upright. about: what the file says of itself, as captions.
+    width, height: in pixels, upright. known_by: the likeness to know the picture again by, which
+        is kept with what is said of the whole, and without.
     """
 
     job: Job
     width: int
     height: int
     views: list[View]
-    about: tuple[Caption, ...]
+    known_by: tuple[Caption, ...]
 
 
 def most_views(job: Job) -> int:
@@ -109,8 +110,8 @@ def cut(job: Job, captioner: Captioner, max_pixels: int) -> Cut:
     else:
         views = [picture.view(crop, side) for crop in crops if crop.name not in job.answered]
     views = [captioner.prepare(view) for view in views]
-    about = _about(job) if job.stage == "whole" else ()
-    return Cut(job, picture.width, picture.height, views, about)
+    known_by = (_likeness(job, picture.likeness),) if job.stage == WHOLE else ()
+    return Cut(job, picture.width, picture.height, views, known_by)
 
 
 def outcomes_of(cut: Cut, view: View, answer: Answer, key: CaptionerKey) -> list[Outcome]:
@@ -142,8 +143,8 @@ def _outcome(
     if isinstance(answer, CaptionerError):
         refused = isinstance(answer, ViewRefused)
         # A picture without words is still found by its name, and by what its file says.
-        about = cut.about or (_silent(cut.job),) if name == WHOLE else ()
-        return Outcome(cut.job, views, name, about, str(answer), refused)
+        known_by = cut.known_by if name == WHOLE else ()
+        return Outcome(cut.job, views, name, known_by, str(answer), refused)
     now = time.time_ns() // 1000
     captions = [
         Caption(
@@ -161,7 +162,7 @@ def _outcome(
         for crop in crops
         for number, said in enumerate(_about_crop(answer, crop, crops[0]) or [CaptionText("")])
     ]
-    return Outcome(cut.job, views, name, (*captions, *cut.about))
+    return Outcome(cut.job, views, name, (*captions, *cut.known_by))
 
 
 def _about_crop(answer: Iterable[CaptionText], crop: Crop, usual: Crop) -> list[CaptionText]:
@@ -183,25 +184,12 @@ def failed(job: Job, error: Exception) -> Outcome:
     return Outcome(job, 0, error=str(error))
 
 
-def _about(job: Job) -> tuple[Caption, ...]:
-    return tuple(
-        _of_file(job, field, text, number)
-        for number, (field, text) in enumerate(metadata.read(job.path))
-    )
-
-
-def _silent(job: Job) -> Caption:
-    """Says that the file says nothing of itself: a document must have some caption."""
-    return _of_file(job, "about", "", 0)
-
-
-def _of_file(job: Job, field: str, text: str, number: int) -> Caption:
+def _likeness(job: Job, text: str) -> Caption:
     return Caption(
         job.doc_id,
         metadata.FILE,
         text,
-        field,
-        str(number),
+        LIKENESS,
         captioner=metadata.KEY,
         time=time.time_ns() // 1000,
     )

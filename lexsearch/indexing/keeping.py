@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 from lexsearch.captioners import Waiting
+from lexsearch.images import metadata
 from lexsearch.indexing.jobs import Job, Outcome, most_views
 from lexsearch.indexing.scan import Report, fail
 from lexsearch.records import CaptionerKey, Progress
@@ -129,7 +130,8 @@ class Keeper:
     def _fail_file(self, job: Job, reason: str) -> None:
         """A file that cannot be used. It leaves the index where nothing is known of its picture."""
         self._useless.add(job.doc_id)
-        if any(self._writer.store.scan([job.doc_id])):
+        rows = (row for _, said in self._writer.store.scan([job.doc_id]) for row in said)
+        if any(row.crop != metadata.FILE for row in rows):
             return fail(self._writer, self._report, job.path, reason)
         places = self._writer.catalog.files_of([job.doc_id])[job.doc_id]
         for place in places:

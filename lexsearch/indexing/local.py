@@ -11,7 +11,7 @@ from itertools import chain
 from lexsearch.captioners import Captioner, CaptionerSpec, Waiting, open_captioner
 from lexsearch.errors import CaptionerError, CaptionerUnavailable, ImageError
 from lexsearch.images.crops import NAMES, stage_of
-from lexsearch.images.files import pixel_bound
+from lexsearch.images.pillow import pixel_bound
 from lexsearch.indexing.jobs import Cut, Job, Outcome, cut, failed, outcomes_of
 from lexsearch.records import View
 

@@ -7,9 +7,12 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from lexsearch.errors import ImageError
-from lexsearch.images.files import ImageFile, Unreadable, find, hash_file
+from lexsearch.images.files import ImageFile, LeftOut, Unreadable, find, hash_file
+from lexsearch.images.ignoring import Ignoring
+from lexsearch.indexing.moves import note_moves
 from lexsearch.records import Failure, Progress
 from lexsearch.storage.catalog import FileRow
 from lexsearch.storage.writer import ProgressCallback, Writer
@@ -25,8 +28,10 @@ class Report:
     added: new pictures. unchanged: known and the same. moved: a known picture at a new place,
     its old place gone. duplicates: a further place of a picture. removed: places gone.
     captioned: pictures that were described in this run, in the stage that most had to do.
-    failed: files that cannot be used. undescribed: pictures that can, but the captioner could
-    not describe them or some of their views; failed_views: how many, in this run.
+    left_out: files and folders by kind. notes: sentences about folders that moved or are away, and
+    pictures that changed. failed: files that cannot be used. undescribed: pictures that can, but
+    the captioner could not describe them or some of their views; failed_views: how many, in this
+    run.
     outdated: pictures that an earlier version of the captioner described, and this one did not.
     """
 
@@ -36,75 +41,141 @@ class Report:
     duplicates: int = 0
     removed: int = 0
     captioned: int = 0
+    left_out: Counter[str] = field(default_factory=Counter)
+    notes: list[str] = field(default_factory=list)
     failed: list[Failure] = field(default_factory=list)
     undescribed: list[Failure] = field(default_factory=list)
     failed_views: int = 0
     outdated: int = 0
 
 
+class Change(NamedTuple):
+    """A known file that has other bytes now."""
+
+    path: str
+    before: str
+    now: str
+
+
+@dataclass(slots=True)
+class _Found:
+    """What the scan of all paths gathers.
+
+    arrivals: doc_ids of known pictures at new places. unreadable, away: files and folders of which
+    nobody knows whether they are gone. changes: known files with other bytes.
+    """
+
+    arrivals: list[str] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)
+    away: list[str] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
+
+
 def scan_files(
     writer: Writer, paths: Sequence[str], report: Report, progress: ProgressCallback
-) -> None:
-    """Compare the files with the catalog; hash those that are new or touched."""
+) -> list[Change]:
+    """Compare the files with the catalog; hash those that are new or touched.
+
+    Returns the known files that have other bytes now.
+    """
     catalog = writer.catalog
-    arrivals: list[str] = []
-    unreadable: list[str] = []
+    found = _Found()
     for path in paths:
-        root = path if os.path.isdir(path) else os.path.dirname(path)
         with catalog.transaction():
             catalog.drop_failures(path)
-        pending: list[ImageFile] = []
-        for entry in find(path):
-            if isinstance(entry, Unreadable):
-                unreadable.append(entry.path)
-                fail(writer, report, entry.path, entry.reason)
-                continue
-            before = catalog.file(entry.path)
-            if before is not None and (before.size, before.mtime_ns) == (
-                entry.size,
-                entry.mtime_ns,
-            ):
-                catalog.mark_seen(entry.path, entry.beside)
-                report.unchanged += 1
-            else:
-                pending.append(entry)
-            if len(pending) == _HASH_CHUNK:
-                _identify(writer, root, pending, report, arrivals)
-                pending = []
-            done = report.unchanged + len(arrivals) + len(report.failed)
-            if done and done % 100 == 0:
-                progress(Progress("looking for pictures", done, None, "file", len(report.failed)))
-        _identify(writer, root, pending, report, arrivals)
-        with catalog.transaction():
-            for gone in catalog.vanished(path):
-                if not any(gone == bad or gone.startswith(bad + "/") for bad in unreadable):
-                    catalog.drop_file(gone)
-                    report.removed += 1
-    _count_arrivals(writer, report, arrivals)
+            catalog.restore(path)
+        if not os.path.lexists(path) and not any(catalog.files_under(path)):
+            fail(writer, report, path, "there is no such file or folder")
+        elif _is_away(writer, path):
+            found.away.append(path)
+        elif os.path.lexists(path):
+            _scan(writer, path, report, found, progress)
+    with catalog.transaction():
+        for path in paths:
+            _drop_vanished(writer, path, report, found)
+        for note in note_moves(catalog, found.away):
+            report.notes.append(note.text)
+            report.removed += note.dropped
+    _count_arrivals(writer, report, found.arrivals)
+    return found.changes
+
+
+def _is_away(writer: Writer, path: str) -> bool:
+    """Whether a known folder is not there, or is as empty as where no drive is mounted."""
+    if not any(writer.catalog.files_under(path)):
+        return False
+    try:
+        return not os.listdir(path)
+    except NotADirectoryError:
+        return False
+    except FileNotFoundError:
+        return not os.path.isdir(os.path.dirname(path)) or any(
+            row.path != path for row in writer.catalog.files_under(path)
+        )
+    except OSError:  # a folder that may not be read is named by the scan
+        return False
+
+
+def _scan(
+    writer: Writer, path: str, report: Report, found: _Found, progress: ProgressCallback
+) -> None:
+    catalog = writer.catalog
+    root = path if os.path.isdir(path) else os.path.dirname(path)
+    ignoring = Ignoring.below(root, catalog.excluded(), catalog.removed())
+    pending: list[ImageFile] = []
+    for entry in find(path, ignoring):
+        if isinstance(entry, LeftOut):
+            report.left_out[entry.kind] += 1
+            continue
+        if isinstance(entry, Unreadable):
+            found.unreadable.append(entry.path)
+            fail(writer, report, entry.path, entry.reason)
+            continue
+        before = catalog.file(entry.path)
+        if before is not None and (before.size, before.mtime_ns) == (entry.size, entry.mtime_ns):
+            catalog.mark_seen(entry.path, entry.beside)
+            report.unchanged += 1
+        else:
+            pending.append(entry)
+        if len(pending) == _HASH_CHUNK:
+            _identify(writer, root, pending, report, found)
+            pending = []
+        done = report.unchanged + len(found.arrivals) + len(report.failed)
+        if done and done % 100 == 0:
+            progress(Progress("looking for pictures", done, None, "file", len(report.failed)))
+    _identify(writer, root, pending, report, found)
+
+
+def _drop_vanished(writer: Writer, path: str, report: Report, found: _Found) -> None:
+    kept = (*found.unreadable, *found.away)
+    for gone in writer.catalog.vanished(path):
+        if not any(gone == place or gone.startswith(place + "/") for place in kept):
+            writer.catalog.drop_file(gone)
+            report.removed += 1
 
 
 def _identify(
-    writer: Writer, root: str, files: Iterable[ImageFile], report: Report, arrivals: list[str]
+    writer: Writer, root: str, files: Iterable[ImageFile], report: Report, found: _Found
 ) -> None:
-    """Hash files and record what they are. `arrivals` gets the doc_ids of known pictures
-    that turned up at a new place.
-    """
+    """Hash files and record what they are."""
     catalog = writer.catalog
     with ThreadPoolExecutor(_THREADS) as pool, catalog.transaction():
         for file, hashing in [(file, pool.submit(hash_file, file.path)) for file in files]:
+            before = catalog.file(file.path)
             try:
                 doc_id = hashing.result()
             except ImageError as error:
-                catalog.drop_file(file.path)
+                found.unreadable.append(file.path)  # known, perhaps, and not to be had just now
                 fail(writer, report, file.path, str(error))
                 continue
-            before = catalog.file(file.path)
             if before is not None and before.doc_id == doc_id:
                 report.unchanged += 1
             elif catalog.has_document(doc_id):
-                arrivals.append(doc_id)
+                found.arrivals.append(doc_id)
             else:
                 report.added += 1
+            if before is not None and before.doc_id != doc_id:
+                found.changes.append(Change(file.path, before.doc_id, doc_id))
             catalog.put_file(FileRow(file.path, root, file.size, file.mtime_ns, doc_id))
             catalog.mark_seen(file.path, file.beside)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -25,7 +25,7 @@ from lexsearch.errors import (
     IndexReadOnly,
     LexsearchError,
 )
-from lexsearch.records import Document, Hit, Query, Results, Suggestion, UnmatchedKeyword
+from lexsearch.records import LIKENESS, Document, Hit, Query, Results, Suggestion, UnmatchedKeyword
 from lexsearch.searching.searcher import Explanation, Match, Searcher
 from lexsearch.storage.captions import CaptionStore
 from lexsearch.storage.catalog import Catalog
@@ -258,7 +258,7 @@ class Snapshot:
         places = self.catalog.files_of(doc_ids)
         imported = self.catalog.imported_paths([one for one in doc_ids if not places[one]])
         return {
-            doc_id: tuple(row.path for row in rows)
+            doc_id: _living_first(row.path for row in rows)
             or ((imported[doc_id],) if doc_id in imported else ())
             for doc_id, rows in places.items()
         }
@@ -293,7 +293,7 @@ class Snapshot:
                 continue
             path = next(iter(self.paths([doc_id])[doc_id]), None)
             for caption in latest(captions).values():
-                if caption.text is not None:
+                if caption.text is not None and caption.field != LIKENESS:
                     yield to_json(caption, path)
 
 
@@ -344,3 +344,9 @@ def _open_catalog(folder: Path) -> Catalog:
             file,
         )
     return catalog
+
+
+def _living_first(paths: Iterable[str]) -> tuple[str, ...]:
+    """Places that are there before those that are not: a folder may have moved, or be away."""
+    places = tuple(paths)
+    return places if len(places) < 2 else tuple(sorted(places, key=os.path.exists, reverse=True))

@@ -269,9 +269,41 @@ class Catalog:
         )
         return [os.fsdecode(row[0]) for row in rows]  # type: ignore[arg-type]
 
+    def has_arrived(self, doc_id: str) -> bool:
+        """Whether this run has seen the document somewhere."""
+        return bool(self.arrived_at([doc_id]))
+
+    def arrived_at(self, doc_ids: Iterable[str]) -> list[FileRow]:
+        """Where this run has seen the documents."""
+        sql = "SELECT files.* FROM files JOIN seen USING (path) WHERE doc_id = ? ORDER BY path"
+        return [_file_row(row) for doc_id in doc_ids for row in self._rows(sql, doc_id)]
+
     def has_lost(self, doc_id: str) -> bool:
         """Whether the document lost one of its places in this run."""
         return bool(self._rows("SELECT 1 FROM lost WHERE doc_id = ?", doc_id))
+
+    # What people do not want indexed
+
+    def remove(self, path: str) -> None:
+        """Leave a file or folder out until it is restored."""
+        self._db.execute("INSERT OR IGNORE INTO removed VALUES (?)", (os.fsencode(path),))
+
+    def restore(self, path: str | None = None) -> None:
+        """Index again what was removed: this file or folder, or everything."""
+        which = "" if path is None else " WHERE path = ?"
+        values = () if path is None else (os.fsencode(path),)
+        self._db.execute(f"DELETE FROM removed{which}", values)
+
+    def removed(self) -> list[str]:
+        return [os.fsdecode(row[0]) for row in self._rows("SELECT path FROM removed")]  # type: ignore[arg-type]
+
+    def exclude_pattern(self, pattern: str) -> None:
+        """Leave out, from now on, what fits a pattern of `.gitignore`'s; the last one decides."""
+        self._db.execute("INSERT OR REPLACE INTO excluded VALUES (?)", (pattern,))
+
+    def excluded(self) -> list[str]:
+        """The patterns, in the order in which they were given."""
+        return [str(row[0]) for row in self._rows("SELECT pattern FROM excluded ORDER BY rowid")]
 
     # What files say of themselves
 
@@ -283,6 +315,7 @@ class Catalog:
         rows = self._db.execute(
             "SELECT files.*, ? || ':' || beside AS now, stamp, MIN(files.path), "
             "EXISTS (SELECT 1 FROM captioned WHERE captioned.doc_id = files.doc_id) "
+            "OR EXISTS (SELECT 1 FROM described WHERE described.doc_id = files.doc_id) "
             "FROM files JOIN seen USING (path) LEFT JOIN metadata USING (doc_id) "
             "GROUP BY files.doc_id HAVING stamp IS NOT now ORDER BY files.doc_id",
             (edition,),

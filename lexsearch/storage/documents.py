@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from lexsearch.images.crops import NAMES, boxes
-from lexsearch.records import Box, Caption, CaptionerKey, Document, Passage
+from lexsearch.records import LIKENESS, Box, Caption, CaptionerKey, Document, Passage
 from lexsearch.storage.denials import DENIED, TAKEN_FROM, Terms, without
 
 _ORDER = {name: position for position, name in enumerate(NAMES)}
@@ -69,7 +69,7 @@ def in_effect(captions: Iterable[Caption], current: CaptionerKey | None = None) 
     - imported captions all; of captioners, for each crop, the current one, or else the one
       that saw the crop last, and of that one only what it said, or read, the last time.
     """
-    rows = _last_said(latest(captions).values())
+    rows = _last_said(row for row in latest(captions).values() if row.field != LIKENESS)
     human = {_place(row): row for row in rows if row.source == "human" and row.text is not None}
     seen_by = _captioner_of_each_crop(rows, current)
     chosen = {

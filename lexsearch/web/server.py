@@ -13,7 +13,7 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from lexsearch.errors import LexsearchError
-from lexsearch.images.files import MAX_PIXELS, pixel_bound
+from lexsearch.images.pillow import MAX_PIXELS, pixel_bound
 from lexsearch.web import app
 
 if TYPE_CHECKING:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import os
 import re
-import warnings
 from collections.abc import Callable, Iterable, Iterator
 
 from PIL import Image
 
 from lexsearch.images.metadata import comments, dates, exif, iptc, places, sidecars, xmp
 from lexsearch.images.metadata.statements import Statement
+from lexsearch.images.pillow import MAX_PIXELS, pixel_bound
 from lexsearch.records import CaptionerKey
 
 KEY = CaptionerKey("metadata", "2")
@@ -66,8 +66,7 @@ def read(path: str) -> list[tuple[str, str]]:
 def _embedded(path: str) -> list[Statement]:
     said: list[Statement] = []
     try:
-        with warnings.catch_warnings(), Image.open(path) as image:
-            warnings.simplefilter("ignore")
+        with pixel_bound(MAX_PIXELS), Image.open(path) as image:
             for block in _BLOCKS:
                 said += _readable(block(image))
     except Exception:  # whatever a decoder raises at a hostile file
