@@ -104,6 +104,7 @@ def assert_nothing_lost(index: lexsearch.Index) -> None:
     assert (status.pictures, status.imported, status.searchable) == (1, 1, 2)
 
 
+@pytest.mark.java
 def test_it_is_brought_up_to_date_with_a_sentence_and_nothing_is_described_again(
     old: Path, photos: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -130,6 +131,7 @@ def test_reading_it_brings_the_catalog_up_to_date(old: Path, photos: Path) -> No
         assert db.execute("PRAGMA user_version").fetchone()[0] > 0
 
 
+@pytest.mark.java
 def test_where_another_process_writes_a_copy_is_read_and_the_file_when_it_is_done(
     old: Path, photos: Path
 ) -> None:
@@ -145,6 +147,7 @@ def test_where_another_process_writes_a_copy_is_read_and_the_file_when_it_is_don
         assert len(index.search("yak")) == 1
 
 
+@pytest.mark.java
 def test_a_text_index_of_an_earlier_layout_is_made_anew_by_the_next_writer(
     old: Path, photos: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
