@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 from fakes import FakeCaptioner, code_of, numbered_pictures
 from test_faults import start
 
@@ -92,6 +93,7 @@ def kill_one(environment: dict[str, str], chance: random.Random, *arguments: obj
     return "done" in said
 
 
+@pytest.mark.slow
 def test_whatever_is_killed_nothing_is_lost_and_searching_goes_on(
     environment: dict[str, str], photos: Path, tmp_path: Path
 ) -> None:
