@@ -70,8 +70,10 @@ def describe(some):
             tagger.caption(views(file))
 describe(files[:2])
 for line in sys.stdin:
-    start = time.perf_counter(); describe(files[2:12])
-    print((time.perf_counter() - start) / 10, flush=True)
+    some = files[2:2 + int(line)]
+    start, busy = time.perf_counter(), time.process_time(); describe(some)
+    spent = time.perf_counter() - start, time.process_time() - busy
+    print(*(seconds / len(some) for seconds in spent), flush=True)
 """
 
 
@@ -81,6 +83,7 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, help="folder for what the networks say")
     parser.add_argument("--before", type=Path, help="a checkout whose tagger is timed beside")
     parser.add_argument("--rounds", type=int, default=3, help="of timing (default: 3)")
+    parser.add_argument("--photos", type=int, default=10, help="in a round (default: 10)")
     options = parser.parse_args()
     data = data_folder(options.data)
     for name in (PHOTOS, BOXES):
@@ -100,7 +103,7 @@ def main() -> None:
     rows += several(data, photos[BOXES], fitted[BOXES])
     rows += shown(data, photos[BOXES], fitted[BOXES])
     if options.before:
-        rows += timed(data / PHOTOS / "images", options.before, options.rounds)
+        rows += timed(data / PHOTOS / "images", options.before, options.rounds, options.photos)
     table(("what", "on", "measured"), rows)
 
 
@@ -204,8 +207,8 @@ def shown(
     yield "the box shown points at the thing", BOXES, f"{np.mean(points):.3f} of {len(points)}"
 
 
-def timed(photos: Path, before: Path, rounds: int) -> Iterator[tuple[str, str, str]]:
-    """Ten photos a round by each code in turn, each in a process of its own."""
+def timed(photos: Path, before: Path, rounds: int, a_round: int) -> Iterator[tuple[str, str, str]]:
+    """Photos by each code in turn, each in a process of its own."""
     running = [
         subprocess.Popen(
             [sys.executable, "-c", TIMED, photos],
@@ -216,20 +219,21 @@ def timed(photos: Path, before: Path, rounds: int) -> Iterator[tuple[str, str, s
         )
         for place in (before, REPOSITORY)
     ]
-    seconds: list[list[float]] = [[], []]
+    seconds: list[list[list[float]]] = [[], []]
     for number in range(rounds):
         say(f"timing, round {number + 1} of {rounds}")
         for process, times in zip(running, seconds, strict=True):
             assert process.stdin
             assert process.stdout
-            process.stdin.write("\n")
+            process.stdin.write(f"{a_round}\n")
             process.stdin.flush()
-            times.append(float(process.stdout.readline()))
+            times.append([float(figure) for figure in process.stdout.readline().split()])
     for process in running:
         process.communicate()
-    old, new = map(statistics.median, seconds)
-    figures = f"{1000 * new:.0f} ms, before {1000 * old:.0f} ms: {new / old:.2f}"
-    yield "a photo with its patches", f"{os.cpu_count()} cores", figures
+    for place, what in enumerate(("time", "processor time")):
+        old, new = (statistics.median(times[place] for times in code) for code in seconds)
+        figures = f"{1000 * new:.0f} ms, before {1000 * old:.0f} ms: {new / old:.2f}"
+        yield f"a photo with its patches, {what}", f"{os.cpu_count()} cores", figures
 
 
 if __name__ == "__main__":

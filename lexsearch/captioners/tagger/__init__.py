@@ -74,11 +74,10 @@ class Tagger(Captioner):
     def _describe_picture(self, view: View) -> Answer:
         try:
             said = said_of(self.look(view), pixels.words_of(view.image))
-            reads = bool(self._readers) and not view.patches
-            read = [CaptionText(", ".join(self._read(view)), "text")] if reads else []
+            lines = self._read(view) if self._readers and not view.patches else []
         except Exception as error:
             return CaptionerError(f"the tagger failed ({type(error).__name__}: {error})")
-        return [*said, *read]
+        return [*said, *([CaptionText(", ".join(lines), "text")] if lines else [])]
 
     def look(self, view: View) -> list[Look]:
         """What the networks say of a picture and of its patches."""
