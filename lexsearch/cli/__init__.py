@@ -6,9 +6,13 @@ lines failed; 4 it could not be done; 130 stopped by Ctrl-C.
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import sys
+import traceback
+from contextlib import suppress
+from typing import NoReturn
 
 import click
 
@@ -59,8 +63,10 @@ for command in (
 def main() -> None:
     """Run the command line; every expected error becomes one line and an exit status."""
     logging.basicConfig(format="lexsearch: %(message)s", level=logging.WARNING)
+    _prepare_output()
     try:
         cli(standalone_mode=False)
+        sys.stdout.flush()
     except click.exceptions.Exit as done:
         sys.exit(done.exit_code)
     except click.ClickException as error:
@@ -73,3 +79,25 @@ def main() -> None:
     except LexsearchError as error:
         say(f"lexsearch: {error}")
         sys.exit(NOT_DONE)
+    except OSError as error:
+        _give_up(f"lexsearch: {error.filename or 'output'}: {error.strerror or error}")
+    except Exception:  # a mistake of lexsearch's own; 1 would say that nothing was found
+        traceback.print_exc()
+        _give_up("lexsearch: this is a mistake in lexsearch; please report it")
+
+
+def _prepare_output() -> None:
+    """Any text can be printed wherever output goes, and nothing where it is closed."""
+    if sys.stdout is None:
+        sys.stdout = io.StringIO()
+    elif isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def _give_up(message: str) -> NoReturn:
+    """Exit without another try to write what could not be written."""
+    with suppress(OSError):
+        say(message)
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(NOT_DONE)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, cast
 
 import click
 
@@ -102,9 +103,9 @@ def _captions(index: Index, name: str, crop: str) -> list[str]:
 
 
 @click.command(name="export", epilog=examples("lexsearch export captions.jsonl"))
-@click.argument("file", type=click.File("w", lazy=True, atomic=True), metavar="FILE")
+@click.argument("file", metavar="FILE")
 @index_option
-def export_command(file: Any, path: str) -> None:
+def export_command(file: str, path: str) -> None:
     """Write all captions as JSON Lines.
 
     FILE may be - for standard output.
@@ -112,11 +113,22 @@ def export_command(file: Any, path: str) -> None:
     from lexsearch.index import Index
 
     count = 0
-    with Index(path, create=False) as index, file:
+    with Index(path, create=False) as index, _output(file) as output:
         for line in index.export_captions():
-            file.write(line + "\n")
+            output.write(line + "\n")
             count += 1
     say(f"{count} captions exported")
+
+
+def _output(name: str) -> IO[str]:
+    """A plain file, replaced when all is written; a device or a pipe is written to, and a link's
+    file in place of the link.
+    """
+    special = name.startswith("/dev/") or (os.path.exists(name) and not os.path.isfile(name))
+    if name == "-" or special:
+        return cast(IO[str], click.open_file(name, "w", encoding="utf-8"))
+    place = os.path.realpath(name)
+    return cast(IO[str], click.open_file(place, "w", encoding="utf-8", atomic=True))
 
 
 @click.command(

@@ -30,11 +30,29 @@ def examples(*commands: str) -> str:
     return "\b\nExamples:\n" + "\n".join(f"  {command}" for command in commands)
 
 
+_DEFAULT_INDEX = os.path.join("indexes", "default")
+
+
+def _found_above(ctx: click.Context, parameter: click.Parameter, value: str) -> str:
+    """The default index of this folder, or else of the nearest one above that has one, which is
+    told.
+    """
+    source = ctx.get_parameter_source(parameter.name or "")
+    if source is not click.core.ParameterSource.DEFAULT or os.path.exists(value):
+        return value
+    for folder in Path.cwd().parents:
+        if (folder / value / "index.json").is_file():
+            say(f"index: {folder / value}")
+            return str(folder / value)
+    return value
+
+
 index_option = click.option(
     "--index",
     "path",
     envvar="LEXSEARCH_INDEX",
-    default="indexes/default",
+    callback=_found_above,
+    default=_DEFAULT_INDEX,
     show_default=True,
     metavar="DIR",
     help="The index to use (environment: LEXSEARCH_INDEX).",
