@@ -17,6 +17,8 @@ from lexsearch.errors import QueryError
 from lexsearch.records import FIELDS
 from lexsearch.searching.searcher import Match
 
+pytestmark = pytest.mark.java
+
 DOCUMENTS: dict[str, list[tuple[str, str]]] = {
     "sign": [("caption", "a metal pole by a road"), ("text", "NO PARKING ANY TIME")],
     "lot": [("caption", "a parking lot and a clock showing the time")],

@@ -12,7 +12,7 @@ from heapq import heapify, heappop, heappush
 from math import sqrt
 
 from lexsearch.engines import Engine, EngineWriter, ScoredDoc, StoredDocument, TopDocs
-from lexsearch.engines.fields import CHAINS, SAID, pack, texts_of, unpack
+from lexsearch.engines.fields import CHAINS, EARLY, SAID, pack, texts_of, unpack
 from lexsearch.engines.nodes import (
     Bool,
     Boost,
@@ -33,7 +33,7 @@ from lexsearch.text.analysis import Analyzer, SimpleAnalyzer, clean
 from lexsearch.text.words import edits
 
 Scores = dict[str, float]
-_NO_LENGTHS = (SAID,)  # each is taken for 1: a picture with more to see is no worse a picture
+_NO_LENGTHS = (SAID, EARLY)  # each is taken for 1: a picture with more to see is no worse a picture
 
 
 class Field:

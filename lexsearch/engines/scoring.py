@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from lexsearch.engines import PAPER, Concept, Engine, EngineQuery, Ranking, TopDocs, Variant
-from lexsearch.engines.fields import CHAINS, CONTENTS, DATE, SAID
+from lexsearch.engines.fields import CHAINS, CONTENTS, DATE, EARLY, SAID
 from lexsearch.engines.nodes import (
     Bool,
     Boost,
@@ -206,6 +206,7 @@ class _Builder:
             return None
         named = [_boost(node, weight / idf) for node, weight, idf in ways]
         hinted = [_boost(node, weight / idf) for node, weight, idf in hints]
+        hinted += self._early(concept.variants)
         score = _any([*named, *hinted])
         if not ways:
             return Parts(None, score, None)
@@ -262,6 +263,21 @@ class _Builder:
             agreement = self._weights.agreement
             weighted = tuple((term, single[term] / most * agreement) for term in counts)
             yield Synonyms(SAID, weighted), most, self._idf(SAID, max(counts.values()))
+
+    def _early(self, ways: Collection[Variant]) -> list[Node]:
+        """How often and how early the words of a concept are named, as one word."""
+        known = self._analyzer.terms([way.text for way in ways if way.field == "caption"])
+        single: dict[str, float] = {}
+        for way in ways:
+            terms = known[way.text] if way.field == "caption" and not way.prefix else ()
+            if len(terms) == 1 and self._frequency(Term(EARLY, terms[0])):
+                single[terms[0]] = max(way.weight, single.get(terms[0], 0.0))
+        if not single or not self._weights.early:
+            return []
+        most = max(single.values())
+        idf = self._idf(EARLY, max(self._frequency(Term(EARLY, term)) for term in single))
+        weighted = tuple((term, weight / most) for term, weight in single.items())
+        return [_boost(Synonyms(EARLY, weighted), self._weights.early * most / idf)]
 
     def _phrase(self, field: str, text: str, slop: int) -> tuple[Node | None, float]:
         """(node, sum of the idf of its terms); None when it cannot be found.

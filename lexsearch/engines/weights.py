@@ -30,6 +30,8 @@ class RankingWeights:
         none by itself where a phrase gives way to its words.
     joined: of taillight for tail light.
     head, part: hints for a keyword of several words: its last word, each of the others.
+    likely: other words find a thing only if they are this likely to mean it.
+    early: how often and how early captions name it.
     excluded: other words exclude only if they are this likely to mean it.
     names: other names of each word of a sentence, at most.
     feedback, shared: best documents whose words tell what goes with a keyword, and how many of
@@ -62,6 +64,8 @@ class RankingWeights:
     joined: float = 0.95
     head: float = 0.1
     part: float = 0.01
+    likely: float = 0.25
+    early: float = 0.1
     excluded: float = 0.25
     names: int = 50
     feedback: int = 30

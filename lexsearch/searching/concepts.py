@@ -124,8 +124,10 @@ class Concepts:
         if len(words) == 2:
             ways.append(Variant("".join(words), weights.joined))
         others = self._others(text)
-        ways += _names(others)
-        hints += [Variant(row.text, row.weight) for row in others if row.relation == "broader"]
+        named = self._names(others)
+        ways += named
+        hints += [Variant(row.text, row.weight) for row in others]
+        hints = [hint for hint in hints if hint not in named]
         if len(words) > 1:
             hints.append(Variant(words[-1], weights.head))
             hints += [Variant(word, weights.part) for word in words[:-1]]
@@ -147,6 +149,16 @@ class Concepts:
         own = f" {' '.join(terms[text])} "
         return [row for row in others if own not in f" {' '.join(terms[row.text])} "]
 
+    def _names(self, others: Iterable[Alternative]) -> list[Variant]:
+        """What else a thing is called, as ways to find it: not broader words, and not names that
+        mostly mean something else, which are no better than chance.
+        """
+        return [
+            Variant(row.text, row.weight)
+            for row in others
+            if row.relation != "broader" and row.weight >= self._weights.likely
+        ]
+
     def is_sentence(self, keyword: Keyword) -> bool:
         """Whether it is rather told than named."""
         if keyword.quoted or keyword.field:
@@ -165,7 +177,7 @@ class Concepts:
         parts = []
         for word in self._telling(keyword.text):
             others = self._others(word)[: self._weights.names]
-            parts.append(Concept((Variant(word), *_names(others), *self._beside(word))))
+            parts.append(Concept((Variant(word), *self._names(others), *self._beside(word))))
         least = len(parts) if len(parts) < 3 else max(2, math.isqrt(len(parts)))
         whole = tuple(way._replace(weight=self._weights.whole * way.weight) for way in beside)
         return Concept(whole, (), tuple(parts), least, keyword.text)
@@ -239,8 +251,3 @@ def _within(text: str, field: str, weight: float = 1.0) -> Iterator[Variant]:
     else:
         each = (text, *(numbers_in(text) if field == "text" else ()))
     return (Variant(one, weight, field) for one in each)
-
-
-def _names(others: Iterable[Alternative]) -> Iterator[Variant]:
-    """What else a thing is called, as ways to find it; broader words are none."""
-    return (Variant(row.text, row.weight) for row in others if row.relation != "broader")

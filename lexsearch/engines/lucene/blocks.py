@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Set
 from typing import Any
 
-from lexsearch.engines.fields import BESIDE, CONTENTS, SAID, pack, texts_of
+from lexsearch.engines.fields import BESIDE, CONTENTS, EARLY, SAID, pack, texts_of
 from lexsearch.engines.lucene import classes as _classes
 from lexsearch.records import Document
 from lexsearch.text.analysis import clean
@@ -52,6 +52,7 @@ class Block:
             CONTENTS: java.TextField(CONTENTS, "", java.Store.NO),
             "stored": java.StoredField(CONTENTS, ""),
             SAID: java.Field(SAID, "", counted),
+            EARLY: java.Field(EARLY, "", counted),
             PASSAGES: java.StoredField(PASSAGES, ""),
         }
         fields |= {name: java.TextField(name, "", java.Store.NO) for name in BESIDE}

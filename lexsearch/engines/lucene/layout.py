@@ -10,7 +10,7 @@ from lexsearch.engines.lucene.analysis import fingerprint
 from lexsearch.errors import EngineOutdated
 
 MADE = "lexsearch"  # the note's name
-_LAYOUT = 5  # goes up with every change of the fields
+_LAYOUT = 6  # goes up with every change of the fields
 
 
 def layout() -> str:

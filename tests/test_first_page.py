@@ -1,0 +1,43 @@
+"""The first page: what comes first, and what a list leaves out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+import lexsearch
+
+pytestmark = pytest.mark.java
+
+
+def found(folder: Path, captions: dict[str, str], query: str) -> list[str]:
+    with lexsearch.open(folder / "index") as index:
+        index.import_captions(imported(captions))
+        return [hit.doc_id for hit in index.search(query, k=100)]
+
+
+def imported(captions: dict[str, str]) -> Iterable[str]:
+    return [json.dumps({"doc_id": one, "text": text}) for one, text in captions.items()]
+
+
+def test_of_one_caption_each_what_is_named_early_and_often_comes_first(tmp_path: Path) -> None:
+    captions = {
+        "a": "A kitchen with a table and four chairs, and beside the window there may be a dog.",
+        "b": "A table in a kitchen near a dog and a window with four chairs around it.",
+        "c": "A dog lies in a kitchen. The dog looks at the window, a table and four chairs.",
+    }
+    assert found(tmp_path, captions, "dog") == ["c", "b", "a"]
+
+
+def test_names_that_mostly_mean_something_else_find_nothing(tmp_path: Path) -> None:
+    captions = {
+        "plate": "a white plate on a table",
+        "cook": "a delicious meal in a pot",
+        "man": "a man in a kitchen",
+    }
+    assert found(tmp_path, captions, "person") == ["man"]
+    captions["apple"] = "an apple on a table"
+    assert found(tmp_path / "more", captions, "apple") == ["apple"]
