@@ -99,6 +99,18 @@ _CAPTIONERS = ("auto", "tagger", "mllm", "server")
     "[default: 16].",
 )
 @click.option(
+    "--patience",
+    type=click.FloatRange(min=0),
+    metavar="SECONDS",
+    help="server: how long to wait for one that loads, restarts or is busy.  [default: 600]",
+)
+@click.option(
+    "--trust-remote-code",
+    is_flag=True,
+    default=None,
+    help="mllm: run Python code that comes with the model, where transformers has none for it.",
+)
+@click.option(
     "--crops",
     type=click.Choice(["fixed", "overlapped", "none"]),
     default="fixed",

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from lexsearch.captioners import Answer, Captioner
 from lexsearch.captioners.mllm.devices import Devices
 from lexsearch.captioners.mllm.framing import FILL, check_framing, frame
+from lexsearch.captioners.mllm.kinds import Kind, asked_of, find_kind, told
 from lexsearch.captioners.mllm.runner import Inputs, ModelRunner, Plan, load_runner, quiet
 from lexsearch.captioners.mllm.weights import PRECISIONS, choose_precision, find_weights
 from lexsearch.captioners.prompts import MAX_NEW_TOKENS, questions, resolve_prompt
@@ -58,6 +59,7 @@ class Mllm(Captioner):
         processor does; LLaVA's cuts the middle square out).
     batch_size: views at once on each device; None finds out.
     devices: as torch names them; None: every GPU, or else the CPU.
+    trust_remote_code: run code that comes with the model, where it is none of transformers' own.
 
     Raises CaptionerError when the model is not on this machine or does not fit into memory.
     """
@@ -73,15 +75,18 @@ class Mllm(Captioner):
         max_new_tokens: int = MAX_NEW_TOKENS,
         batch_size: int | None = None,
         devices: Sequence[str] | None = None,
+        trust_remote_code: bool = False,
     ) -> None:
         check_framing(framing)
         if precision not in ("auto", *PRECISIONS):
             raise CaptionerError(
                 f"there is no precision {precision!r}; choose auto, {', '.join(PRECISIONS)}"
             )
-        self._questions = questions(resolve_prompt(prompt), follow_up)
+        asked = questions(resolve_prompt(prompt), follow_up)
         require("mllm", "the captioner mllm", CaptionerError)
         weights = find_weights(model or DEFAULT_MODEL)
+        self._kind = find_kind(weights.folder, trust_remote_code)
+        self._questions = self._kind.questions(prompt, asked)
         self._devices = list(devices or _all_devices())
         where, free = _free_memory(self._devices)
         if precision == "auto":
@@ -100,7 +105,14 @@ class Mllm(Captioner):
         self.key = CaptionerKey("mllm", version, "\n".join(self._questions))
         self.view_side = _SIDE
         self._framing = framing
-        self._plan = Plan(weights.folder, precision, max_new_tokens, batch_size)
+        self._plan = Plan(
+            weights.folder,
+            precision,
+            max_new_tokens,
+            batch_size,
+            own_code=self._kind.own_code,
+            special_tokens=self._kind.has_tasks,
+        )
         self._processor: Any = None
         self._processing = threading.Lock()  # tokenizers are not for several threads at once
         self._engine: ModelRunner | Devices | None = None
@@ -110,7 +122,7 @@ class Mllm(Captioner):
         if self._engine is not None:
             return
         with quiet():
-            self._processor = _load_processor(self._plan.folder)
+            self._processor = _load_processor(self._plan.folder, self._kind.own_code)
         self.view_side = _view_side(self._processor, self._framing)
         probe = self._inputs(_grey(self.view_side), [])
         if len(self._devices) > 1:
@@ -128,10 +140,11 @@ class Mllm(Captioner):
         """What the model says of each view: one caption, with all the answers, a line each."""
         self.load()
         ready: list[_Prepared] = [(view.prepared or self.prepare(view).prepared) for view in views]
+        asked = [asked_of(self._kind, self._questions, view) for view in views]
         said: list[list[str]] = [[] for _ in ready]
         failed: dict[int, CaptionerError] = {}
         for number in range(len(self._questions)):
-            going = [at for at in range(len(ready)) if at not in failed]
+            going = [at for at in range(len(ready)) if at not in failed and number < len(asked[at])]
             inputs = [
                 self._inputs(ready[at].image, said[at]) if number else ready[at].inputs
                 for at in going
@@ -141,7 +154,10 @@ class Mllm(Captioner):
                     failed[at] = answer
                 else:
                     said[at].append(answer)
-        return [failed.get(at) or self._words(answers) for at, answers in enumerate(said)]
+        return [
+            failed.get(at) or self._words(view, asked[at], said[at], ready[at].image)
+            for at, view in enumerate(views)
+        ]
 
     def close(self) -> None:
         if isinstance(self._engine, Devices):
@@ -155,10 +171,14 @@ class Mllm(Captioner):
         finally:
             self._take_over_batch_size()
 
-    def _words(self, answers: Sequence[str]) -> Answer:
+    def _words(
+        self, view: View, asked: Sequence[str], answers: Sequence[str], framed: Image
+    ) -> Answer:
         """The captions in the answers, a line each; the error where they hold none."""
+        if self._kind.has_tasks:
+            return told(asked, answers, framed, view)
         try:
-            captions = [caption_of(answer, self._questions) for answer in answers]
+            captions = [caption_of(answer, tuple(filter(None, asked))) for answer in answers]
         except CaptionerError as error:
             return error
         text = "\n".join(filter(None, captions))
@@ -174,7 +194,7 @@ class Mllm(Captioner):
         """The picture and the next question, after the earlier ones with their answers."""
         try:
             with self._processing:
-                text = _conversation(self._processor, self._questions, answers)
+                text = _conversation(self._processor, self._kind, self._questions, answers)
                 # A template may begin with the token that the tokenizer begins with as well.
                 begun = text.startswith(self._processor.tokenizer.bos_token or "\0")
                 more = {"add_special_tokens": False} if begun else {}
@@ -183,15 +203,29 @@ class Mllm(Captioner):
             raise CaptionerError(
                 f"the model's processor failed ({type(error).__name__}: {error})"
             ) from error
-        return {name: value for name, value in made.items() if hasattr(value, "shape")}
+        inputs = {name: value for name, value in made.items() if hasattr(value, "shape")}
+        if self._kind.ends_questions:
+            return _without_an_end(inputs, self._processor.tokenizer)
+        return inputs
 
 
-def _conversation(processor: Any, asked: Sequence[str], answers: Sequence[str]) -> str:
+def _without_an_end(inputs: dict[str, Any], tokenizer: Any) -> dict[str, Any]:
+    """Inputs without the token that would end them: an answer is to go on there."""
+    ids = inputs["input_ids"]
+    ends = {tokenizer.eos_token_id, tokenizer.sep_token_id}
+    if ids.shape[1] < 2 or int(ids[0, -1]) not in ends:
+        return inputs
+    same = [name for name, value in inputs.items() if value.shape == ids.shape]
+    return {name: value[:, :-1] if name in same else value for name, value in inputs.items()}
+
+
+def _conversation(processor: Any, kind: Kind, asked: Sequence[str], answers: Sequence[str]) -> str:
     """All turns so far and the next question, as the model's chat template puts them."""
+    if kind.has_tasks:
+        return asked[len(answers)]
     if not getattr(processor, "chat_template", None):
-        # A captioning model without turns, BLIP for one: it goes on with what it is given.
-        parts = (getattr(processor, "image_token", ""), *answers, asked[len(answers)])
-        return "\n".join(filter(None, parts))
+        picture = str(getattr(processor, "image_token", ""))
+        return kind.text(picture, (*answers, asked[len(answers)]))
     turns = []
     for number, question in enumerate(asked[: len(answers) + 1]):
         content = [{"type": "text", "text": question}]
@@ -205,13 +239,18 @@ def _conversation(processor: Any, asked: Sequence[str], answers: Sequence[str]) 
     return text
 
 
-def _load_processor(folder: Path) -> Any:
+def _load_processor(folder: Path, own_code: bool) -> Any:
     from transformers import AutoProcessor
 
+    options = {"local_files_only": True, "padding_side": "left", "trust_remote_code": own_code}
     try:
-        processor = AutoProcessor.from_pretrained(
-            folder, local_files_only=True, backend="pil", padding_side="left"
-        )
+        try:
+            processor = AutoProcessor.from_pretrained(folder, backend="pil", **options)
+        except ImportError as error:
+            if "pil backend" not in str(error):
+                raise
+            # One that is for video as well, which has no other backend than torchvision.
+            processor = AutoProcessor.from_pretrained(folder, **options)
     except Exception as error:
         # Processors for video as well do not load without it, and say so in riddles.
         missing = importlib.util.find_spec("torchvision") is None

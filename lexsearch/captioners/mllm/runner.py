@@ -41,12 +41,18 @@ log = logging.getLogger("lexsearch")
 
 
 class Plan(NamedTuple):
-    """How to load and run a model. batch_size: how many views at once; None: find out."""
+    """How to load and run a model.
+
+    batch_size: how many views at once; None: find out. own_code: the code that comes with it is
+    run. special_tokens: they are part of its answers.
+    """
 
     folder: Path
     precision: str
     max_new_tokens: int
     batch_size: int | None = None
+    own_code: bool = False
+    special_tokens: bool = False
 
 
 class ModelRunner:
@@ -63,6 +69,7 @@ class ModelRunner:
         max_new_tokens: int,
         probe: Inputs,
         batch_size: int | None = None,
+        special_tokens: bool = False,
     ) -> None:
         import torch
 
@@ -75,6 +82,7 @@ class ModelRunner:
         )
         self.compiled = False
         self._tokenizer = tokenizer
+        self._special_tokens = special_tokens
         self._may_compile = self.static and getattr(model, "hf_quantizer", None) is None
         self._batches = 0
         self._cache: Any = None
@@ -141,20 +149,19 @@ class ModelRunner:
             name: tensor.to(self.device, self.model.dtype if tensor.is_floating_point() else None)
             for name, tensor in inputs.items()
         }
-        asked = inputs["input_ids"].shape[1]
+        ids = inputs["input_ids"]
         more: dict[str, Any] = {}
         if self.static:
             more["past_key_values"] = self._static_cache(
-                len(filled), asked + self.settings.max_new_tokens
+                len(filled), ids.shape[1] + self.settings.max_new_tokens
             )
         self.settings.disable_compile = not self.compiled
         with quiet():
             output = self.model.generate(**inputs, **more, generation_config=self.settings)
         self._batches += 1
-        if not self.model.config.is_encoder_decoder:
-            output = output[:, asked:]
+        output = output[: len(batch), _echoed(output, ids) :]
         texts: list[str]
-        texts = self._tokenizer.batch_decode(output[: len(batch)], skip_special_tokens=True)
+        texts = self._tokenizer.batch_decode(output, skip_special_tokens=not self._special_tokens)
         return texts
 
     def _static_cache(self, views: int, length: int) -> Any:
@@ -189,17 +196,21 @@ def load_runner(plan: Plan, device: str, probe: Inputs) -> ModelRunner:
     from transformers import AutoTokenizer
 
     with quiet():
-        model = load_model(plan.folder, plan.precision, device)
+        model = load_model(plan.folder, plan.precision, device, plan.own_code)
         try:
-            tokenizer = AutoTokenizer.from_pretrained(plan.folder, local_files_only=True)
+            tokenizer = AutoTokenizer.from_pretrained(
+                plan.folder, local_files_only=True, trust_remote_code=plan.own_code
+            )
         except Exception as error:
             raise CaptionerError(
                 f"the tokenizer in {plan.folder} does not load: {_line(error)}"
             ) from error
-    return ModelRunner(model, tokenizer, plan.max_new_tokens, probe, plan.batch_size)
+    return ModelRunner(
+        model, tokenizer, plan.max_new_tokens, probe, plan.batch_size, plan.special_tokens
+    )
 
 
-def load_model(folder: Path, precision: str, device: str) -> Any:
+def load_model(folder: Path, precision: str, device: str, own_code: bool = False) -> Any:
     """The model on the device, its weights read straight to there. Raises CaptionerError."""
     import torch
     from transformers import AutoModelForImageTextToText
@@ -208,6 +219,7 @@ def load_model(folder: Path, precision: str, device: str) -> Any:
         "dtype": torch.float32 if precision == "fp32" else torch.bfloat16,
         "device_map": {"": device},
         "local_files_only": True,
+        "trust_remote_code": own_code,
     }  # attention is torch's (sdpa) by default, where the model allows it
     try:
         if precision in ("int8", "nf4"):
@@ -329,6 +341,19 @@ def _greedy(model: Any, tokenizer: Any, max_new_tokens: int) -> Any:
         repetition_penalty=own.repetition_penalty,
         use_cache=True,
     )
+
+
+def _echoed(output: Any, ids: Any) -> int:
+    """How many tokens of the output are the question's: all, none, or, of BLIP, all but the last.
+
+    The first one is not compared: BLIP puts another in its place.
+    """
+    for count in (ids.shape[1], ids.shape[1] - 1):
+        if output.shape[1] >= count > 0 and bool(
+            (output[: ids.shape[0], 1:count] == ids[:, 1:count]).all()
+        ):
+            return int(count)
+    return 0
 
 
 def _length(inputs: Inputs) -> int:
