@@ -41,3 +41,22 @@ def test_names_that_mostly_mean_something_else_find_nothing(tmp_path: Path) -> N
     assert found(tmp_path, captions, "person") == ["man"]
     captions["apple"] = "an apple on a table"
     assert found(tmp_path / "more", captions, "apple") == ["apple"]
+
+
+def test_proposals_lead_to_pictures_and_say_how_many(tmp_path: Path) -> None:
+    captions = {str(n): "a person with a dog" for n in range(3)} | {
+        "g": "a giraffe",
+        "p": "a puppy",
+    }
+    with lexsearch.open(tmp_path / "index") as index:
+        index.import_captions(imported(captions))
+        for query, proposed in (
+            ("man", ["person"]),
+            ("girl", ["person"]),
+            ("girafe", ["giraffe"]),
+            ("spaniel", ["dog"]),
+        ):
+            [unknown] = index.search(query).unknown
+            assert [one.word for one in unknown.nearest] == proposed
+            for one in unknown.nearest:
+                assert index.search(one.word).total == one.count

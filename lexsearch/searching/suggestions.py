@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from lexsearch.engines import Concept, Engine, EngineQuery, StoredDocument, Variant
+from lexsearch.engines import Engine, EngineQuery, StoredDocument
 from lexsearch.engines.fields import SAID
 from lexsearch.engines.nodes import Term
 from lexsearch.engines.scoring import Scorer
@@ -16,6 +16,7 @@ from lexsearch.text.lexicon import Lexicon
 from lexsearch.text.words import words_of
 
 _LONGEST_WORD = 40  # letters; longer ones are not looked for among words written alike
+_STEPS = 3  # from a word to broader ones that are proposed
 _MOST_ALIKE = 3  # words written like one that nobody says
 _NUMBERS = frozenset(
     ("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "many")
@@ -42,31 +43,46 @@ class Suggestions:
         said = words_of(keyword.text)[:_MOST_NEAREST]
         stems = self._analyzer.stems(said)
         counts = self._scorer.said({stems[word] for word in said} - {""})
-        near = [other.text for other in self._lexicon.alternatives(keyword.text)]
-        phrases = []
+        likely = self._scorer.weights.likely
+        others = self._lexicon.alternatives(keyword.text)
+        near = [one.text for one in others if one.relation != "broader" and one.weight >= likely]
+        near += self._broader(keyword.text, _STEPS)
+        alike: list[str] = []
         for place, word in enumerate(said):
             if stems[word] and not counts[stems[word]] and 2 < len(word) < _LONGEST_WORD:
-                alike = self._engine.similar(Term(SAID, stems[word]))[:_MOST_ALIKE]
-                near += alike
-                phrases += [" ".join([*said[:place], one, *said[place + 1 :]]) for one in alike]
-        found = []
-        if len(said) > 1:
-            near += said
-            for phrase in phrases:
-                if count := self._scorer.count(EngineQuery((Concept((Variant(phrase),)),))):
-                    found.append(Suggestion(phrase, count))
-        return (*found, *self._counted(near))[:_NEAREST]
+                for one in self._engine.similar(Term(SAID, stems[word]))[:_MOST_ALIKE]:
+                    alike += [" ".join([*said[:place], one, *said[place + 1 :]]), one]
+        parts = said if len(said) > 1 else []
+        return tuple(self._finding([*near, *alike, *parts], keyword.text))[:_NEAREST]
 
-    def _counted(self, words: Iterable[str]) -> tuple[Suggestion, ...]:
-        """Those of the words that captions have, with how many pictures, each term once."""
+    def _broader(self, text: str, steps: int) -> Iterator[str]:
+        """Broader words, and their last words: a male person is a person; then what these are."""
+        broader = [
+            one.text for one in self._lexicon.alternatives(text) if one.relation == "broader"
+        ]
+        yield from broader
+        yield from (one.split()[-1] for one in broader)
+        if steps > 1:
+            for one in broader:
+                yield from self._broader(one, steps - 1)
+
+    def _finding(self, words: Iterable[str], but: str) -> Iterator[Suggestion]:
+        """Those of the words that a search for them finds pictures by, with how many, each term
+        once. Words that mean what was asked for, and so find as little, are none.
+        """
         each = list(dict.fromkeys(words))
-        stems = self._analyzer.stems(each)
-        counts = self._scorer.said({stems[word] for word in each})
-        known: dict[str, str] = {}
+        terms = self._analyzer.terms([*each, but])
+        counts = self._scorer.said({term for word in each for term in terms[word]})
+        told = {terms[but]}
         for word in each:
-            if stems[word] and counts[stems[word]]:
-                known.setdefault(stems[word], word)
-        return tuple(Suggestion(word, counts[stem]) for stem, word in known.items())
+            if terms[word] in told or not all(counts[term] for term in terms[word]):
+                continue
+            concept = self._concepts.concept(Keyword(word))
+            if terms[word] and (count := self._scorer.count(EngineQuery((concept,)))):
+                told.add(terms[word])
+                yield Suggestion(word, count)
+            if len(told) > _NEAREST:
+                return
 
     def following(
         self, query: Query, stored: Sequence[StoredDocument], said: Tally, n: int
