@@ -17,7 +17,7 @@ from typing import NoReturn
 import click
 
 from lexsearch._version import __version__
-from lexsearch.cli import analyzing, captions, evaluating, indexing, searching, serving
+from lexsearch.cli import analyzing, captioners, captions, evaluating, indexing, searching, serving
 from lexsearch.cli.terminal import NOT_DONE, examples, say, stop
 from lexsearch.errors import LexsearchError
 
@@ -50,6 +50,7 @@ for command in (
     serving.serve,
     indexing.status,
     indexing.remove,
+    captioners.captioners,
     captions.caption,
     captions.export_command,
     captions.import_command,
