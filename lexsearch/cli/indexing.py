@@ -246,6 +246,8 @@ def _introduce(captioner: Captioner, before: CaptionerKey | None) -> None:
     say(f"captioner: {captioner.key.name} ({captioner.key.version})")
     if captioner.note:
         say(f"           {captioner.note}")
+    if before is None and captioner.key.name == "tagger":
+        say("           better words are one command away: lexsearch captioners")
     if before is not None and before != captioner.key and not does_for(before, captioner.key):
         say(
             f"           so far it was {before.name} ({before.version})"
