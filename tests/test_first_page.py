@@ -60,3 +60,16 @@ def test_proposals_lead_to_pictures_and_say_how_many(tmp_path: Path) -> None:
             assert [one.word for one in unknown.nearest] == proposed
             for one in unknown.nearest:
                 assert index.search(one.word).total == one.count
+
+
+def test_of_pictures_that_lack_a_keyword_those_with_what_goes_with_it_come_first(
+    tmp_path: Path,
+) -> None:
+    captions = {f"dog{n}": "a dog on a leash in a yard" for n in range(5)}
+    captions |= {f"cat{n}": "a cat on a sofa in a room" for n in range(5)}
+    captions |= {"a": "a person in a room with a sofa", "b": "a person in a yard with a leash"}
+    with lexsearch.open(tmp_path / "index") as index:
+        index.import_captions(imported(captions))
+        hits = index.search("person, dog", k=100)
+        assert [hit.doc_id for hit in hits if hit.missing == ("dog",)] == ["b", "a"]
+        assert all(1 < hit.score < 2 for hit in hits)

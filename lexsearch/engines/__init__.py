@@ -87,12 +87,14 @@ class EngineQuery(NamedTuple):
     concepts: documents that match more of them come first.
     required: those that must match. excluded: those that must not.
     everything: documents that match none of the concepts may follow, by their hints.
+    soft: for each concept, what raises documents that lack it among those that match as many.
     """
 
     concepts: tuple[Concept, ...]
     required: tuple[Concept, ...] = ()
     excluded: tuple[Concept, ...] = ()
     everything: bool = False
+    soft: tuple[Concept, ...] = ()
 
 
 class StoredDocument(NamedTuple):

@@ -102,14 +102,16 @@ class Scorer:
         well they do, as a square root: so twice a little is better than once a lot.
         """
         self._heed()
-        self._prepare((*wanted.concepts, *wanted.required, *wanted.excluded))
+        self._prepare((*wanted.concepts, *wanted.required, *wanted.excluded, *wanted.soft))
         known = [parts for one in wanted.concepts if (parts := self._parts[one]) is not None]
         limits = self._limits(wanted)
         share = self.weights.share / (len(wanted.concepts) or 1)
         scores = (self._everything if wanted.everything else self._named)(known, share)
         if limits is None or (wanted.concepts and not scores):
             return None
-        tree = limits._replace(must=(_any(scores) if scores else MatchAll(),))
+        tree = limits._replace(
+            must=(_any(scores) if scores else MatchAll(),), should=self._soft(wanted, share)
+        )
         first = None
         if 1 < len(scores) == len(wanted.concepts) and not wanted.everything:
             # Whoever has all of them comes first.
@@ -125,6 +127,18 @@ class Scorer:
             for one in known
             if one.match is not None and one.found is not None
         ]
+
+    def _soft(self, wanted: EngineQuery, share: float) -> tuple[Node, ...]:
+        """What documents have in place of the concepts that they lack: less than a concept."""
+        found = []
+        for concept, soft in zip(wanted.concepts, wanted.soft, strict=False):
+            parts, near = self._parts[concept], self._parts[soft]
+            if near is not None:
+                node: Node = Sqrt(near.score, share, 0)
+                if parts is not None and parts.match is not None:
+                    node = Bool(must=(node,), must_not=(parts.match,))
+                found.append(node)
+        return tuple(found)
 
     def _everything(self, known: Sequence[Parts], share: float) -> list[Node]:
         tier, root = self.weights.tier, self.weights.root

@@ -83,6 +83,13 @@ class Concepts:
         related = tuple(map(self._with_related, wanted.concepts))
         return wanted._replace(concepts=related, everything=True)
 
+    def softened(self, wanted: EngineQuery) -> EngineQuery:
+        """With what goes with each of several concepts, for pictures that lack it."""
+        if len(wanted.concepts) < 2:
+            return wanted
+        related = map(self._with_related, wanted.concepts)
+        return wanted._replace(soft=tuple(Concept(hints=one.hints) for one in related))
+
     def searches(self, query: Query) -> list[Search]:
         """What is looked for, keyword by keyword."""
         return [Search(word, self.concept(word)) for word in query.keywords if word.sign != "-"]

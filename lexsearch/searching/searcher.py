@@ -114,7 +114,9 @@ class Searcher:
         return self._concepts.parted(query) if match == "best" else query
 
     def _ranked(self, wanted: EngineQuery, match: Match) -> EngineQuery:
-        return self._concepts.ranked(wanted) if match == "any" else wanted
+        if match == "any":
+            return self._concepts.ranked(wanted)
+        return self._concepts.softened(wanted) if match == "best" else wanted
 
     def total(self, query: Query, match: Match) -> int:
         """How many documents match."""
