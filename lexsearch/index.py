@@ -33,6 +33,7 @@ from lexsearch.records import (
     Results,
     Suggestion,
 )
+from lexsearch.searching.fusing import fusion
 from lexsearch.searching.searcher import MATCHES, MODES, Match
 from lexsearch.searching.snapshot import Snapshots
 from lexsearch.storage.settings import Settings, make_index, read_settings, settings_file
@@ -145,6 +146,9 @@ class Index:
         mode: str = "best",
         match: Match = "best",
         skip: int = 0,
+        also: Sequence[str] = (),
+        fuse: str = "sum",
+        weight: float | None = None,
     ) -> Results:
         """The k best pictures for a query such as "bus, traffic light, -person", best first.
 
@@ -155,11 +159,17 @@ class Index:
             where no keyword is left; "all" gives only pictures with all of them; "any" ranks
             every picture that has anything to do with the query, to measure rankings.
         skip: leave out the first so many: the page after the first ten has skip=10.
+        also: sentences that say the same in other words, searched as well (docs/searching.md). With
+            "best", the list has what matches the query, and up to 200 pictures of each sentence.
+        fuse: how one list is made of what they find: "sum" of scores, "vote" or "rrf"; see
+            `lexsearch.searching.fusing`. weight: of the query, against 1 for each other sentence;
+            3 where none is given, and 1 in a vote.
         Where only ids are wanted, of very many pictures, `rank` is faster.
         Raises QueryError for an empty query.
         """
-        parsed = _understood(query, mode, match)
-        return self._snapshots.ask(lambda now: now.search(parsed, k, mode, match, skip))
+        parsed = _with(also, _understood(query, mode, match))
+        fused = fusion(fuse, weight)
+        return self._snapshots.ask(lambda now: now.search(parsed, k, mode, match, skip, fused))
 
     def suggest(self, query: str | Query, n: int = 8, k: int = 50) -> list[Suggestion]:
         """Words that split the k best pictures for a query best, with how many have them."""
@@ -191,14 +201,23 @@ class Index:
         return Session(self, _understood(query))
 
     def rank(
-        self, query: str | Query, k: int, *, mode: str = "best", match: Match = "any"
+        self,
+        query: str | Query,
+        k: int,
+        *,
+        mode: str = "best",
+        match: Match = "any",
+        also: Sequence[str] = (),
+        fuse: str = "sum",
+        weight: float | None = None,
     ) -> list[ScoredDoc]:
         """The k best documents, best first, as `search` ranks them, without paths and words.
 
         For many queries at great depths, as in evaluation.
         """
-        parsed = _understood(query, mode, match)
-        return self._snapshots.ask(lambda now: now.rank(parsed, k, mode, match))
+        parsed = _with(also, _understood(query, mode, match))
+        fused = fusion(fuse, weight)
+        return self._snapshots.ask(lambda now: now.rank(parsed, k, mode, match, fused))
 
     def state(self) -> Hashable:
         """Something that stays equal for as long as a search gives the same."""
@@ -488,3 +507,13 @@ def _understood(query: str | Query, mode: str = "best", match: str = "best") -> 
     if isinstance(query, Query):
         return query
     return parse_plainly(query) if mode == "paper" else parse(query)
+
+
+def _with(also: Sequence[str], query: Query) -> Query:
+    """The query with more sentences; one that stands there twice counts twice."""
+    if not also:
+        return query
+    if isinstance(also, str):
+        raise LexsearchError("also= takes a list of sentences, not a single text")
+    more = (" ".join(text.split()) for text in also)
+    return replace(query, also=(*query.also, *filter(None, more)))

@@ -168,10 +168,13 @@ class Query:
     A query without a comma is a sentence: a single keyword of any length.
 
     notes: what could not be understood in the text that it was read from, and what to type.
+    also: sentences that say the same in other words, searched as well; words alone, in which signs,
+        quotes and fields mean nothing.
     """
 
     keywords: tuple[Keyword, ...]
     notes: tuple[str, ...] = field(default=(), compare=False)
+    also: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
@@ -179,7 +182,7 @@ class Query:
         return ", ".join(keyword.text for keyword in self.keywords)
 
     def __str__(self) -> str:
-        """As typed, so that parsing it gives the same query."""
+        """As typed, so that parsing it gives the same query, but for `also`."""
         return ", ".join(map(str, self.keywords))
 
 
@@ -250,6 +253,8 @@ class Hit:
     words: the words of its captions that matched, as written there, most frequent first.
     evidence: the same keyword by keyword, with the crops and the place in the picture.
     missing: the keywords that this picture lacks.
+    by: where it has nothing that was typed, the sentences of the query's `also` that found it.
+    votes: how many sentences voted for it, in a vote.
     width, height: of the upright picture, in pixels, where known.
     image(), thumbnail(side): the upright picture as a PIL image, whole or small; ImageError when
         none of its files can be read.
@@ -268,6 +273,8 @@ class Hit:
     missing: tuple[str, ...] = ()
     width: int | None = None
     height: int | None = None
+    by: tuple[str, ...] = ()
+    votes: float | None = None
 
     def __repr__(self) -> str:
         words = ", ".join(self.words)
@@ -296,6 +303,7 @@ class Results(list[Hit]):
     query: the query as it was understood.
     total: how many pictures match, of which the hits are the best.
     unknown: keywords that no picture has.
+    also: the other sentences that were searched.
     """
 
     html: ClassVar[Callable[[Results], str]]  # display/notebook.py; the package puts it here
@@ -315,6 +323,10 @@ class Results(list[Hit]):
         self.query = query
         self.total = total
         self.unknown = unknown
+
+    @property
+    def also(self) -> tuple[str, ...]:
+        return self.query.also
 
     @overload
     def __getitem__(self, key: SupportsIndex) -> Hit: ...

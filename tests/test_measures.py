@@ -129,6 +129,24 @@ def test_a_curve_worked_out_by_hand() -> None:
     assert measures.retrieved_curve(two, 4)[-1] == Point(4, 3 / 6, 1)
 
 
+def test_multi_recall_is_capped_and_as_printed() -> None:
+    ranking = ["a", "x", "b", *(f"y{number}" for number in range(20))]
+    three = standard.measure(ranking, {"a": 1, "b": 1, "z": 1})
+    assert (three["MR@1"], three["MR@5"], three["MR@10"]) == (1, 2 / 3, 2 / 3)
+    assert (three["MR@10 printed"], three["hit@10"]) == (2 / 10, 1)
+    many = standard.measure(ranking, {"a": 1, **{f"z{number}": 1 for number in range(19)}})
+    assert (many["MR@10"], many["MR@10 printed"]) == (1 / 10, 1 / 20)
+    assert standard.measure(["x"], {"a": 1})["hit@10"] == 0
+
+
+@given(rankings, st.sampled_from(DOCS))
+def test_with_one_right_picture_multi_recall_is_recall(ranking: list[str], right: str) -> None:
+    values = standard.measure(ranking, {right: 1})
+    for k in (1, 5, 10):
+        assert values[f"MR@{k}"] == measures.recall(judged([(ranking, {right})]), k)
+    assert values["hit@10"] == values["MR@10"]
+
+
 def test_without_relevant_documents_there_is_nothing_to_measure() -> None:
     with pytest.raises(ValueError, match="nothing to measure"):
         measures.curve([Judged(0, 3, ())], 3)

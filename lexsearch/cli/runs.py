@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import click
@@ -34,22 +34,29 @@ def topics_of(place: Path) -> Topics:
     return parse_topics(text, "standard input")
 
 
-def print_run(index: Index, topics: Topics, k: int, mode: str, match: Match) -> None:
-    """Print the rankings of all topics. Lines that are none are named at the end."""
+def print_run(
+    index: Index, topics: Topics, k: int, mode: str, match: Match, several: Mapping[str, Any]
+) -> None:
+    """Print the rankings of all topics. Lines that are none are named at the end.
+
+    several: `also`, `fuse` and `weight` of `Index.rank`.
+    """
     for topic in topics.topics:
-        _print_ranking(index, topic, k, mode, match)
+        _print_ranking(index, topic, k, mode, match, several)
     for line in topics.wrong:
         say(line)
     if topics.wrong:
         sys.exit(SOME_FAILED)
 
 
-def _print_ranking(index: Index, topic: Topic, k: int, mode: str, match: Match) -> None:
+def _print_ranking(
+    index: Index, topic: Topic, k: int, mode: str, match: Match, several: Mapping[str, Any]
+) -> None:
     from lexsearch.engines import ScoredDoc
     from lexsearch.evaluation.trec import write_run
 
     try:
-        hits = index.rank(topic.text, k, mode=mode, match=match)
+        hits = index.rank(topic.text, k, mode=mode, match=match, **several)
     except QueryError as error:
         say(f"note: the topic {topic.query_id} has no ranking: {error}")
         return

@@ -16,6 +16,7 @@ from lexsearch.cli.terminal import (
     NOT_DONE,
     NOTHING_FOUND,
     examples,
+    fuse_option,
     index_option,
     json_option,
     link,
@@ -24,6 +25,7 @@ from lexsearch.cli.terminal import (
     printable,
     say,
     say_unknown,
+    weight_option,
 )
 from lexsearch.errors import StorageError
 
@@ -62,6 +64,7 @@ class _Words(click.Command):
         "lexsearch query 'dog, -person, \"fire hydrant\"' --explain",
         "lexsearch query 'a dog on the beach' -k 50 --json",
         "lexsearch query 'text:\"no parking\", date:2023-07'",
+        "lexsearch query 'family gathering' --also 'people eat at a long table'",
         "lexsearch query dog -i",
         "lexsearch query dog --paths -0 | xargs -0 ls -l",
         "lexsearch query dog --sheet dogs.png",
@@ -75,6 +78,14 @@ class _Words(click.Command):
 @click.option(
     "--any", "match", flag_value="any", help="Also pictures that only have to do with them."
 )
+@click.option(
+    "--also",
+    multiple=True,
+    metavar="SENTENCE",
+    help="Search this sentence as well, that says the same in other words; may be repeated.",
+)
+@fuse_option
+@weight_option
 @click.option("--explain", is_flag=True, help="Say which crops said what, and where it is.")
 @click.option("-i", "--interactive", is_flag=True, help="Go on in rounds: add, drop, undo.")
 @mode_option
@@ -97,6 +108,9 @@ def query(
     path: str,
     k: int,
     match: Match | None,
+    also: tuple[str, ...],
+    fuse: str,
+    weight: float | None,
     explain: bool,
     interactive: bool,
     mode: str,
@@ -129,16 +143,19 @@ def query(
             from lexsearch.evaluation.trec import Topic, Topics
 
             many = topics_of(topics) if topics else Topics([Topic("1", asked)], [])
-            print_run(index, many, k, mode, match or "any")
+            several = {"also": also, "fuse": fuse, "weight": weight}
+            print_run(index, many, k, mode, match or "any", several)
             return
-        if interactive and (as_json or paths or null or sheet or match or mode == "paper"):
+        if interactive and (as_json or paths or null or sheet or match or also or mode == "paper"):
             raise click.UsageError("-i goes with -k, --explain and --thumbnails alone")
         if interactive:
             from lexsearch.cli.rounds import go_on
 
             go_on(index.session(asked), k, lambda hits: _print_hits(hits, thumbnails, explain))
             return
-        results = index.search(asked, k, mode=mode, match=match or "best")
+        results = index.search(
+            asked, k, mode=mode, match=match or "best", also=also, fuse=fuse, weight=weight
+        )
         if paths or null:
             _write_paths(results, "\0" if null else "\n")
         elif as_json:
@@ -236,6 +253,8 @@ def _hit_object(hit: Hit) -> dict[str, object]:
         "missing": list(hit.missing),
         "width": hit.width,
         "height": hit.height,
+        "by": list(hit.by),
+        "votes": hit.votes,
         "evidence": [one.as_object() for one in hit.evidence],
     }
 
@@ -252,6 +271,8 @@ def _print_hits(hits: Iterable[Hit], thumbnails: bool | None, explain: bool) -> 
             words = [click.style(", ".join(hit.words), fg="green")] if hit.words else []
             if words or missing:
                 click.echo(f"              {'; '.join([*words, *missing])}")
+        for sentence in hit.by:
+            click.echo(f"              by: {printable(sentence)}")
         for other in hit.paths[1:]:
             click.echo(f"              also {printable(near(other))}")
         if show_pictures and hit.path:

@@ -65,6 +65,18 @@ mode_option = click.option(
     show_default=True,
     help="What keywords mean, or BM25 over a bag of words as in the paper.",
 )
+fuse_option = click.option(
+    "--fuse",
+    type=click.Choice(["sum", "vote", "rrf"]),
+    default="sum",
+    show_default=True,
+    help="How several sentences make one list: by scores, votes or places.",
+)
+weight_option = click.option(
+    "--weight",
+    type=click.FloatRange(0, 1000, min_open=True),
+    help="What is typed counts so much, every other sentence 1  [default: 3; in a vote 1].",
+)
 existing = click.Path(path_type=Path, exists=True)
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="No progress, only failures.")
 

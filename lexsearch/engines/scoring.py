@@ -6,7 +6,6 @@ each term, and from the weights; any engine runs it.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
@@ -70,11 +69,24 @@ class Scorer:
         query = self.query(wanted._replace(everything=False))
         return 0 if query is None else self._engine.count(query)
 
+    def sum_of(self, wanted: Iterable[tuple[EngineQuery, float]], k: int) -> TopDocs:
+        """The k best documents by the sum of weight * score."""
+        queries = [(self.query(one), weight) for one, weight in wanted]
+        trees = [_boost(query.tree, weight) for query, weight in queries if query is not None]
+        if not trees:
+            return TopDocs([], 0)
+        query = ScoredQuery(_any(trees), None, self.weights.k1, self.weights.b)
+        return self._engine.search(query, k)
+
     def bm25(self, text: str, k: int) -> TopDocs:
         """The k best documents for a bag of words by BM25 with Porter stems: what the paper does
         (Sec. 3.2), and what Pyserini gives.
         """
-        query = self.bag(text)
+        return self.bm25_of([(text, 1.0)], k)
+
+    def bm25_of(self, texts: Iterable[tuple[str, float]], k: int) -> TopDocs:
+        """The same for several texts, each with its weight: as if it stood there so many times."""
+        query = self.bag(texts)
         return TopDocs([], 0) if query is None else self._engine.search(query, k)
 
     def said(self, terms: Iterable[str]) -> Mapping[str, int]:
@@ -84,12 +96,16 @@ class Scorer:
         self._learn(each)
         return {term.text: self._frequencies[term] for term in each}
 
-    def bag(self, text: str) -> ScoredQuery | None:
-        """The tree of `bm25`; None when nothing can match."""
+    def bag(self, texts: Iterable[tuple[str, float]]) -> ScoredQuery | None:
+        """The tree of `bm25_of`; None when nothing can match."""
         self._heed()
-        words = spaced(text)
-        stems = self._engine.analyzer.terms([words], CHAINS[CONTENTS])[words]
-        counts = Counter(Term(CONTENTS, stem) for stem in stems)
+        each = [(spaced(text), weight) for text, weight in texts]
+        stems = self._engine.analyzer.terms([words for words, _ in each], CHAINS[CONTENTS])
+        counts: dict[Term, float] = {}
+        for words, weight in each:
+            for stem in stems[words]:
+                term = Term(CONTENTS, stem)
+                counts[term] = counts.get(term, 0.0) + weight
         self._learn(counts)
         ranking = self._ranking
         terms = [_boost(term, n) for term, n in counts.items() if self._frequencies[term]]

@@ -12,6 +12,8 @@ from lexsearch.evaluation.significance import Comparison
 _AREAS = ("PR-AUC", "PR-AUC perfect", "PR-AUC retrieved", "mAP")
 _LISTS = ("P10", "nDCG@10", "list precision", "list recall", "list F1")
 _RECALLS = ("R@1", "R@5", "R@10", "RR")
+_FEW = ("MR@10", "MR@10 printed", "hit@10", "P@10")
+_MOST_OF_FEW = 20
 _HEADINGS = {
     "list precision": "precision",
     "list recall": "recall",
@@ -20,6 +22,7 @@ _HEADINGS = {
     "PR-AUC perfect": "perfect",
     "PR-AUC retrieved": "retrieved",
     "RR": "MRR",
+    "MR@10 printed": "printed",
 }
 
 
@@ -30,20 +33,26 @@ def finds_one(outcome: Outcome) -> bool:
     return all(judged.relevant == 1 for judged in outcome.judged)
 
 
+def finds_few(outcome: Outcome) -> bool:
+    """Whether queries have up to 20 relevant pictures each, on average, but not one alone."""
+    mean = sum(judged.relevant for judged in outcome.judged) / len(outcome.judged)
+    return not finds_one(outcome) and mean <= _MOST_OF_FEW
+
+
 def tables(outcomes: Sequence[Outcome]) -> Iterator[str]:
-    """The lines of up to three tables: tasks with many relevant pictures by their whole ranking,
-    and by the first page and the list as people see it; tasks with one relevant picture each.
+    """The lines of up to four tables: tasks with many relevant pictures by their whole ranking,
+    and by the first page and the list as people see it; those of them with few by their first
+    ten; tasks with one relevant picture each.
     """
     many = [outcome for outcome in outcomes if not finds_one(outcome)]
+    few = [outcome for outcome in outcomes if finds_few(outcome)]
     one = [outcome for outcome in outcomes if finds_one(outcome)]
-    if many:
-        yield from _table(many, _AREAS)
-        yield ""
-        yield from _table(many, _LISTS)
-    if many and one:
-        yield ""
-    if one:
-        yield from _table(one, _RECALLS)
+    parts = ((many, _AREAS), (many, _LISTS), (few, _FEW), (one, _RECALLS))
+    shown = [part for part in parts if part[0]]
+    for number, (some, columns) in enumerate(shown):
+        if number:
+            yield ""
+        yield from _table(some, columns)
 
 
 def _table(outcomes: Sequence[Outcome], columns: Sequence[str]) -> Iterator[str]:

@@ -15,7 +15,14 @@ LIST = ("P10", "list precision", "list recall", "list F1")
 """P10 is the share of right ones among the first ten, or among as many as there are right ones if
 those are fewer: unlike P@10, a perfect ranking reaches 1. The others are of all that is listed.
 """
-MEASURES = (*TREC_EVAL, *LIST)
+CAPPED = ("MR@1", "MR@5", "MR@10", "MR@10 printed", "hit@10")
+"""MR@K, the Multi-recall of Flickr30K-CFQ, is the share found among the first K of as many as are
+right, K at most: found / min(K, relevant). The paper prints found / max(K, relevant), by which no
+query with one right picture could reach more than 1/K; but it reports .776 at 10, and says that the
+measure becomes Recall@K where one picture is right. "MR@10 printed" is by the formula as printed.
+hit@K is the share of queries with at least one right picture among the first K.
+"""
+MEASURES = (*TREC_EVAL, *LIST, *CAPPED)
 
 
 def measure(ranking: Sequence[str], relevant: Mapping[str, int]) -> dict[str, float]:
@@ -40,6 +47,12 @@ def measure(ranking: Sequence[str], relevant: Mapping[str, int]) -> dict[str, fl
         "P@10": first_ten / 10,
         "Rprec": sum(place <= count for place in places) / count if count else 0.0,
         "P10": first_ten / min(10, count) if count else 0.0,
+        **{
+            f"MR@{k}": sum(place <= k for place in places) / min(k, count) if count else 0.0
+            for k in (1, 5, 10)
+        },
+        "MR@10 printed": first_ten / max(10, count),
+        "hit@10": float(first_ten > 0),
         "list precision": found / len(ranking) if ranking else 0.0,
         "list recall": found / count if count else 0.0,
         "list F1": 2 * found / (len(ranking) + count) if found else 0.0,

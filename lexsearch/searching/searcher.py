@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import replace
 from typing import Literal, NamedTuple
 
 from lexsearch.engines import PAPER, Engine, EngineQuery, Ranking, ScoredDoc, StoredDocument
 from lexsearch.engines.scoring import Scorer
 from lexsearch.engines.weights import WEIGHTS, RankingWeights
-from lexsearch.records import Evidence, Query, Suggestion, UnmatchedKeyword
+from lexsearch.records import Evidence, Keyword, Query, Suggestion, UnmatchedKeyword
 from lexsearch.searching.concepts import Concepts
 from lexsearch.searching.evidence import Reader, Search
+from lexsearch.searching.fusing import Fused, Fusion, add, add_places, variants, vote
 from lexsearch.searching.suggestions import Suggestions
 from lexsearch.searching.typical import Tally, tally
 from lexsearch.text.lexicon import Lexicon
@@ -19,24 +21,35 @@ Match = Literal["best", "all", "any"]
 MATCHES: tuple[Match, ...] = ("best", "all", "any")
 MODES = ("best", "paper")
 
+_MOST_TYPED = 10_000  # matches of what was typed that an everyday list of several sentences has
+_MOST_BESIDE = 200  # and of each other sentence
+_PLACES = 1000  # of each sentence that count where places are added up
+_SAYING_BY = 3  # sentences that a hit names as those that found it
+
 
 class SearchHits(NamedTuple):
     """What a search found: documents, best first, how many match, and what is stored of each.
 
-    searches: what was looked for, to tell why they match.
+    searches: what was looked for, to tell why they match. beside: the same for each other sentence.
+    votes: of each document, in a vote.
     """
 
     documents: list[ScoredDoc]
     total: int
     stored: list[StoredDocument]
     searches: list[Search]
+    beside: list[Search]
+    votes: list[float | None]
 
 
 class Explanation(NamedTuple):
-    """Why a document matches: evidence, and the keywords that it lacks."""
+    """Why a document matches: evidence, the keywords that it lacks and, where it has none of them,
+    the sentences that found it.
+    """
 
     evidence: tuple[Evidence, ...]
     missing: tuple[str, ...]
+    by: tuple[str, ...] = ()
 
 
 class Searcher:
@@ -58,29 +71,105 @@ class Searcher:
         self._concepts = Concepts(engine, scorer, lexicon, self._reader)
         self._suggestions = Suggestions(engine, scorer, lexicon, self._concepts)
 
-    def find(self, query: Query, k: int, mode: str, match: Match, skip: int = 0) -> SearchHits:
+    def find(
+        self,
+        query: Query,
+        k: int,
+        mode: str,
+        match: Match,
+        skip: int = 0,
+        fusion: Fusion = Fusion(),  # noqa: B008 (a tuple)
+    ) -> SearchHits:
         """The k best documents after the first `skip`; see `Index.search`."""
-        if mode == "paper":
-            best, total = self._scorer.bm25(query.text, skip + k)
-            searches = [Search(keyword, None) for keyword in query.keywords]
+        typed = replace(query, also=())
+        if mode != "paper":
+            typed = self._parted(typed, match)
+        if query.also:
+            best, total = self._several(query, skip + k, mode, match, fusion)
         else:
-            query = self._parted(query, match)
+            best, total = self._one(typed, skip + k, mode, match)
+        documents = [ScoredDoc(one.doc_id, one.score) for one in best[skip:]]
+        votes = [one.votes for one in best[skip:]]
+        stored = self._engine.stored([scored.doc_id for scored in documents])
+        searches, beside = self._searches(typed, mode), self._beside(query, mode)
+        return SearchHits(documents, total, stored, searches, beside, votes)
+
+    def _one(self, query: Query, k: int, mode: str, match: Match) -> tuple[list[Fused], int]:
+        if mode == "paper":
+            best, total = self._scorer.bm25(query.text, k)
+        else:
             wanted = self._concepts.wanted(query, match == "all")
-            best, total = self._scorer.search(self._ranked(wanted, match), skip + k)
+            best, total = self._scorer.search(self._ranked(wanted, match), k)
             if match == "any":
                 total = self._scorer.count(wanted)
-            searches = self._concepts.searches(query)
-        documents = best[skip:]
-        stored = self._engine.stored([scored.doc_id for scored in documents])
-        return SearchHits(documents, total, stored, searches)
+        return [Fused(*one) for one in best], total
+
+    def _several(
+        self, query: Query, k: int, mode: str, match: Match, fusion: Fusion
+    ) -> tuple[list[Fused], int]:
+        """The k best documents for several sentences, and how many they find."""
+        each = variants(query)
+        weights = fusion.weights(len(query.also))
+        if mode == "paper" and fusion.how == "sum":
+            texts = [(one.text, weight) for one, weight in zip(each, weights, strict=True)]
+            best, total = self._scorer.bm25_of(texts, k)
+            return [Fused(*one) for one in best], total
+        if match == "any" and fusion.how == "sum":
+            wanted = [self._concepts.ranked(self._concepts.wanted(one, False)) for one in each]
+            best, total = self._scorer.sum_of(zip(wanted, weights, strict=True), k)
+            return [Fused(*one) for one in best], total
+        found = self._lists(each, mode, match, max(k, _PLACES) if fusion.how == "rrf" else None)
+        if fusion.how == "sum":
+            fused = add(found, weights)
+        else:
+            fuse: Callable[..., list[Fused]] = vote if fusion.how == "vote" else add_places
+            fused = fuse([[doc_id for doc_id, _ in ranking] for ranking in found], weights)
+        return fused[:k], len(fused)
+
+    def _lists(
+        self, each: Sequence[Query], mode: str, match: Match, depth: int | None
+    ) -> list[list[ScoredDoc]]:
+        """What each sentence finds. Everyday lists end: with all that match what was typed, and
+        the best of the other sentences, of which "all" keeps those that match what was typed.
+        """
+        if mode == "paper" or match == "any":
+            depth = depth or self._engine.count()
+            return [self.rank(one, depth, mode, match) for one in each]
+        typed = self.rank(each[0], _MOST_TYPED, mode, match)
+        found = [self.rank(one, _MOST_BESIDE, mode, "best") for one in each[1:]]
+        if match == "all":
+            kept = {doc_id for doc_id, _ in typed}
+            found = [[one for one in ranking if one.doc_id in kept] for ranking in found]
+        return [typed, *found]
+
+    def _searches(self, query: Query, mode: str) -> list[Search]:
+        if mode == "paper":
+            return [Search(keyword, None) for keyword in query.keywords]
+        return self._concepts.searches(query)
+
+    def _beside(self, query: Query, mode: str) -> list[Search]:
+        sentences = tuple(map(Keyword, dict.fromkeys(query.also)))
+        return self._searches(Query(sentences), mode)
 
     def why(self, found: SearchHits) -> list[Explanation]:
         """Why each document matches. Reads nothing of the index."""
-        if any(concept is None for _, concept in found.searches):
-            return [
-                Explanation(self._reader.paper(one, found.searches), ()) for one in found.stored
-            ]
-        return [Explanation(*self._reader.evidence(one, found.searches)) for one in found.stored]
+        return [self._why(one, found.searches, found.beside) for one in found.stored]
+
+    def _why(
+        self, stored: StoredDocument, searches: Sequence[Search], beside: Sequence[Search]
+    ) -> Explanation:
+        if any(concept is None for _, concept in searches):
+            why = Explanation(self._reader.paper(stored, searches), ())
+        else:
+            why = Explanation(*self._reader.evidence(stored, searches))
+        if why.evidence or not beside:
+            return why
+        found = [(one, self._why(stored, [one], ()).evidence) for one in beside]
+        saying = [(one, evidence) for one, evidence in found if evidence][:_SAYING_BY]
+        if not saying:
+            return why
+        told = self._why(stored, [*searches, *(one for one, _ in saying)], ()).evidence
+        return Explanation(told, why.missing, tuple(one.keyword.text for one, _ in saying))
 
     def unknown(
         self, found: SearchHits, why: Sequence[Explanation]
@@ -89,7 +178,7 @@ class Searcher:
         lacked = [
             (keyword, concept)
             for keyword, concept in found.searches
-            if concept is not None and all(str(keyword) in missing for _, missing in why)
+            if concept is not None and all(str(keyword) in one.missing for one in why)
         ]
         return tuple(
             UnmatchedKeyword(str(keyword), self._suggestions.nearest(keyword))
@@ -99,12 +188,23 @@ class Searcher:
 
     def explain(self, query: Query, doc_id: str) -> tuple[StoredDocument, Explanation]:
         """What is stored of one document, and why it matches."""
+        beside = self._beside(query, "best")
         query = self._concepts.parted(query)
         [stored] = self._engine.stored([doc_id])
-        return stored, Explanation(*self._reader.evidence(stored, self._concepts.searches(query)))
+        return stored, self._why(stored, self._concepts.searches(query), beside)
 
-    def rank(self, query: Query, k: int, mode: str, match: Match) -> list[ScoredDoc]:
+    def rank(
+        self,
+        query: Query,
+        k: int,
+        mode: str,
+        match: Match,
+        fusion: Fusion = Fusion(),  # noqa: B008 (a tuple)
+    ) -> list[ScoredDoc]:
         """The k best documents alone."""
+        if query.also:
+            best, _ = self._several(query, k, mode, match, fusion)
+            return [ScoredDoc(one.doc_id, one.score) for one in best]
         if mode == "paper":
             return self._scorer.bm25(query.text, k).best
         wanted = self._concepts.wanted(self._parted(query, match), match == "all")

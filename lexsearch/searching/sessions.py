@@ -75,7 +75,7 @@ class Session:
     def _go_on(self, keywords: list[Keyword]) -> Session:
         if not keywords:
             raise QueryError("a query needs at least one keyword")
-        query = Query(tuple(dict.fromkeys(keywords)))
+        query = replace(self.query, keywords=tuple(dict.fromkeys(keywords)))
         self._total(query)  # a picture that is not there is told before it is a round
         self._queries.append(query)
         return self

@@ -26,6 +26,7 @@ from lexsearch.errors import (
     LexsearchError,
 )
 from lexsearch.records import LIKENESS, Document, Hit, Query, Results, Suggestion, UnmatchedKeyword
+from lexsearch.searching.fusing import Fusion
 from lexsearch.searching.searcher import Explanation, Match, Searcher
 from lexsearch.storage.captions import CaptionStore
 from lexsearch.storage.catalog import Catalog
@@ -172,20 +173,22 @@ class Snapshot:
 
     # Searching
 
-    def search(self, query: Query, k: int, mode: str, match: Match, skip: int) -> Results:
+    def search(
+        self, query: Query, k: int, mode: str, match: Match, skip: int, fusion: Fusion
+    ) -> Results:
         searcher = self._searching()
         if searcher is None:
             return Results(query=query)
-        found = searcher.find(self._resolved(query), k, mode, match, skip)
+        found = searcher.find(self._resolved(query), k, mode, match, skip, fusion)
         paths = self.paths([scored.doc_id for scored in found.documents])
         why = searcher.why(found)
         unknown: tuple[UnmatchedKeyword, ...] = ()
-        if all(missing for _, missing in why):
+        if all(one.missing for one in why):
             unknown = searcher.unknown(found, why)
-        each = zip(found.documents, found.stored, why, strict=True)
+        each = zip(found.documents, found.stored, why, found.votes, strict=True)
         hits = [
-            _hit(rank, scored.score, scored.doc_id, paths[scored.doc_id], stored, reasons)
-            for rank, (scored, stored, reasons) in enumerate(each, skip + 1)
+            _hit(rank, scored.score, scored.doc_id, paths[scored.doc_id], stored, reasons, votes)
+            for rank, (scored, stored, reasons, votes) in enumerate(each, skip + 1)
         ]
         return Results(hits, query=query, total=found.total, unknown=unknown)
 
@@ -199,9 +202,11 @@ class Snapshot:
             return None
         return _hit(0, 0.0, doc_id, self.paths([doc_id])[doc_id], stored, why)
 
-    def rank(self, query: Query, k: int, mode: str, match: Match) -> list[ScoredDoc]:
+    def rank(
+        self, query: Query, k: int, mode: str, match: Match, fusion: Fusion
+    ) -> list[ScoredDoc]:
         searcher = self._searching()
-        return searcher.rank(self._resolved(query), k, mode, match) if searcher else []
+        return searcher.rank(self._resolved(query), k, mode, match, fusion) if searcher else []
 
     def total(self, query: Query, match: Match) -> int:
         searcher = self._searching()
@@ -222,12 +227,11 @@ class Snapshot:
 
     def _resolved(self, query: Query) -> Query:
         """With the doc_id in place of a path in `like:PATH`."""
-        return Query(
-            tuple(
-                replace(word, text=self.find(word.text)) if word.field == "like" else word
-                for word in query.keywords
-            )
+        words = (
+            replace(word, text=self.find(word.text)) if word.field == "like" else word
+            for word in query.keywords
         )
+        return replace(query, keywords=tuple(words))
 
     # Documents
 
@@ -304,12 +308,14 @@ def _hit(
     paths: tuple[str, ...],
     stored: StoredDocument,
     why: Explanation,
+    votes: float | None = None,
 ) -> Hit:
-    evidence, missing = why
+    evidence, missing, by = why
     width, height = stored.size or (None, None)
     words = tuple(dict.fromkeys(word for one in evidence for word in one.words))
     path = next(iter(paths), None)
-    return Hit(rank, score, doc_id, path, paths, words, evidence, missing, width, height)
+    size = (width, height)
+    return Hit(rank, score, doc_id, path, paths, words, evidence, missing, *size, by, votes)
 
 
 def _stamp(file: Path) -> tuple[int, ...] | None:
