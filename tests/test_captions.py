@@ -15,6 +15,7 @@ from lexsearch.records import Box, Caption, CaptionerKey, Document
 from lexsearch.storage.captions import CaptionStore, DamagedShard
 from lexsearch.storage.denials import without
 from lexsearch.storage.documents import compose, in_effect
+from lexsearch.text.lexicon import Lexicon
 
 TAGGER, OTHER, HUMAN = (
     CaptionerKey("tagger", "1"),
@@ -45,7 +46,7 @@ def plurals(words: Collection[str]) -> dict[str, tuple[str, ...]]:
 
 
 def document_of(rows: list[Caption], current: CaptionerKey | None = None) -> Document:
-    return compose("a", rows, current, terms=plurals)
+    return compose("a", rows, current, lexicon=lambda: Lexicon(plurals))
 
 
 def test_captions_come_back_as_they_were_by_document_in_order(store: CaptionStore) -> None:
@@ -236,7 +237,7 @@ def test_a_correction_replaces_only_the_caption_it_is_of() -> None:
 def test_denied_words_and_phrases_go_in_all_their_forms(
     text: str, denied: list[str], left: str
 ) -> None:
-    assert without([text], denied, plurals) == [left]
+    assert without([text], denied, Lexicon(plurals)) == [left]
 
 
 @given(
@@ -244,7 +245,7 @@ def test_denied_words_and_phrases_go_in_all_their_forms(
     st.sampled_from(["cat", "dog cat", "cat of cat"]),
 )
 def test_what_is_left_does_not_say_it(words: list[str], denied: str) -> None:
-    (left,) = without([" ".join(words)], [denied], plurals)
+    (left,) = without([" ".join(words)], [denied], Lexicon(plurals))
     terms = " ".join(term for word in left.split() for term in plurals([word])[word])
     assert f" {denied.replace(' of ', ' ')} " not in f" {terms} "
 

@@ -62,6 +62,26 @@ def test_it_goes_along_with_an_export(index: lexsearch.Index, fox: Path, tmp_pat
         assert "fox.png" in names(other, "cat")
 
 
+def test_kinds_and_other_names_of_a_denied_thing_go_with_it(
+    index: lexsearch.Index, photos: Path
+) -> None:
+    place = picture(photos / "fox.png", "orange")
+    index.add(
+        photos, captioner=FakeCaptioner(says="a kitten on a sofa; Egyptian Mau (cat, animal)")
+    )
+    index.deny(place, "cat")
+    for query in ("cat", "kitten", "egyptian mau", "cats"):
+        assert names(index, query) == []
+    assert names(index, "sofa -cat")
+    why = index.explain("sofa, animal", place)
+    assert why is not None
+    assert why.missing == ("animal",)
+    index.edit_caption(place, "our kitten Kira, no cat")  # whoever says it knows why
+    assert names(index, "kitten Kira") == ["fox.png"]
+    index.deny(place, "cat", undo=True)
+    assert "fox.png" in names(index, "cat")
+
+
 def test_it_can_be_taken_back(index: lexsearch.Index, fox: Path) -> None:
     index.deny(fox, "Cat", "wolf")
     index.deny(fox, "cat", undo=True)

@@ -56,7 +56,7 @@ def edit(name: str, crop: str, text: str | None, path: str) -> None:
 
 @caption.command(
     epilog=examples(
-        "lexsearch caption deny fox.jpg cat 'egyptian mau'",
+        "lexsearch caption deny fox.jpg cat 'traffic light'",
         "lexsearch caption deny fox.jpg cat --undo",
     )
 )

@@ -160,11 +160,7 @@ class Concepts:
         """What else a thing is called, as ways to find it: not broader words, and not names that
         mostly mean something else, which are no better than chance.
         """
-        return [
-            Variant(row.text, row.weight)
-            for row in others
-            if row.relation != "broader" and row.weight >= self._weights.likely
-        ]
+        return [Variant(row.text, row.weight) for row in others if row.names(self._weights.likely)]
 
     def is_sentence(self, keyword: Keyword) -> bool:
         """Whether it is rather told than named."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -31,7 +31,7 @@ from lexsearch.searching.searcher import Explanation, Match, Searcher
 from lexsearch.storage.captions import CaptionStore
 from lexsearch.storage.catalog import Catalog
 from lexsearch.storage.documents import compose, in_effect, latest
-from lexsearch.storage.settings import read_settings
+from lexsearch.storage.settings import lexicon_file, read_settings
 from lexsearch.storage.status import PictureInfo
 from lexsearch.storage.transfer import to_json
 from lexsearch.text.lexicon import Lexicon
@@ -109,7 +109,7 @@ class Snapshot:
         self.settings = read_settings(folder)
         self.store = CaptionStore(folder / "captions")
         self._number = number
-        self._lexicon_file = folder / "lexicon.toml"
+        self._lexicon_file = lexicon_file(folder)
         self._lexicon_seen = _stamp(self._lexicon_file)
         self.catalog = _open_catalog(folder)
         self._opening = threading.Lock()
@@ -152,10 +152,10 @@ class Snapshot:
                 self._learned_at = state
             return self._searcher
 
-    def _terms(self, texts: Collection[str]) -> Mapping[str, Sequence[str]]:
+    def _words(self) -> Lexicon:
         self._searching()
         assert self._engine is not None, "a word is denied of a document that is indexed"
-        return self._engine.analyzer.terms(texts)
+        return self._lexicon
 
     def _open_engine(self) -> Engine | None:
         try:
@@ -288,7 +288,7 @@ class Snapshot:
         listed = set(self.catalog.listed())
         for doc_id, captions in self.store.scan() if listed else ():
             if doc_id in listed:
-                yield compose(doc_id, captions, self.settings.captioner, terms=self._terms)
+                yield compose(doc_id, captions, self.settings.captioner, lexicon=self._words)
 
     def export(self) -> Iterator[str]:
         """The last text of all captions of what can be found, as JSON Lines."""

@@ -1,4 +1,5 @@
-"""Words that a person said are wrong of a picture: they leave what is indexed, in all forms.
+"""Words that a person said are wrong of a picture: they leave what is indexed, in all forms, and
+with them the names of kinds: where there is no cat there is no Egyptian Mau.
 
 A denial is a human caption of the field "denied", so it is exported, imported and kept as captions
 are; what captioners said stays stored as they said it.
@@ -7,23 +8,48 @@ are; what captioners said stays stored as they said it.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+
+from lexsearch.engines.weights import WEIGHTS
+from lexsearch.text.lexicon import Lexicon
 
 DENIED = "denied"
 """The field of a denial."""
 TAKEN_FROM = ("caption", "seen", "text")
 """The fields that words are taken out of: not what the file says of itself, nor its name."""
-Terms = Callable[[Collection[str]], Mapping[str, Sequence[str]]]
-"""For each of some texts its words as they are compared: equal for forms of one word."""
+_NAME_WITH_KINDS = re.compile(r"[^()]+\(([^()]*)\)")
+"""A statement such as "Egyptian Mau (cat, animal)"."""
 _WORD = re.compile(r"\w+(?:['\u2019]\w+)*")
 
 
-def without(texts: Sequence[str], denied: Sequence[str], terms: Terms) -> list[str]:
-    """The texts without the denied words and phrases, in whatever form."""
+def without(
+    texts: Sequence[str], denied: Sequence[str], lexicon: Lexicon, *, kinds: bool = False
+) -> list[str]:
+    """The texts without the denied words and phrases, in whatever form; with `kinds` also without
+    what is said to be a kind of them, and all other names that a search for them takes for them.
+    """
+    if kinds:
+        others = (row for text in denied for row in lexicon.alternatives(text))
+        denied = [*denied, *(row.text for row in others if row.names(WEIGHTS.likely))]
     words = {word for text in (*texts, *denied) for word in _WORD.findall(text)}
-    known = terms(sorted(words))
+    known = lexicon.terms(sorted(words))
     keys = {tuple(_terms(_WORD.findall(text), known)) for text in denied} - {()}
+    if kinds:
+        texts = [_without_kinds(text, keys, known) for text in texts]
     return [_rest(text, keys, known) for text in texts]
+
+
+def _without_kinds(
+    text: str, keys: set[tuple[str, ...]], known: Mapping[str, Sequence[str]]
+) -> str:
+    statements = text.split(";")
+    named = (_NAME_WITH_KINDS.fullmatch(one.strip()) for one in statements)
+    kinds = (" ".join(match[1].split()) if match else "" for match in named)
+    return ";".join(
+        statement
+        for statement, kind in zip(statements, kinds, strict=True)
+        if _rest(kind, keys, known) == kind
+    )
 
 
 def _rest(text: str, keys: set[tuple[str, ...]], known: Mapping[str, Sequence[str]]) -> str:

@@ -6,11 +6,12 @@ whole and of each crop, joined.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from lexsearch.images.crops import NAMES, boxes
 from lexsearch.records import LIKENESS, Box, Caption, CaptionerKey, Document, Passage
-from lexsearch.storage.denials import DENIED, TAKEN_FROM, Terms, without
+from lexsearch.storage.denials import DENIED, TAKEN_FROM, without
+from lexsearch.text.lexicon import Lexicon
 
 _ORDER = {name: position for position, name in enumerate(NAMES)}
 
@@ -21,35 +22,47 @@ def compose(
     current: CaptionerKey | None = None,
     names: Iterable[str] = (),
     *,
-    terms: Terms,
+    lexicon: Callable[[], Lexicon],
 ) -> Document:
     """The document of a picture: the captions in effect, one a line, without denied words.
 
     names: of the picture's files and folders, where they should be found too.
-    terms: which words are forms of one (see lexsearch.storage.denials); asked only if any are.
+    lexicon: which words are forms and kinds of one; asked for only if any is denied.
     """
     effective = [caption for caption in in_effect(captions, current) if caption.text]
     denied = [row.text or "" for row in effective if row.field == DENIED]
     effective = [row for row in effective if row.field != DENIED]
-    passages = [
-        Passage(" ".join((row.text or "").split()), row.field, row.crop, _odd_box(row))
-        for row in effective
-    ]
+    texts = [" ".join((row.text or "").split()) for row in effective]
     if denied:
-        passages = _without(passages, denied, terms)
+        texts = _without(effective, texts, denied, lexicon())
+    passages = [
+        Passage(text, row.field, row.crop, _odd_box(row))
+        for row, text in zip(effective, texts, strict=True)
+        if text
+    ]
     contents = "\n".join(passage.text for passage in passages if passage.field == "caption")
     sizes = [(row.width, row.height) for row in effective if row.width and row.height]
     named = [Passage(name, "name") for name in names]
     return Document(doc_id, contents, (*passages, *named), sizes[0] if sizes else None)
 
 
-def _without(passages: list[Passage], denied: list[str], terms: Terms) -> list[Passage]:
-    texts = without([passage.text for passage in passages], denied, terms)
-    return [
-        passage._replace(text=text) if passage.field in TAKEN_FROM else passage
-        for passage, text in zip(passages, texts, strict=True)
-        if passage.field not in TAKEN_FROM or any(map(str.isalnum, text))
-    ]
+def _without(
+    captions: Sequence[Caption], texts: Sequence[str], denied: Sequence[str], lexicon: Lexicon
+) -> list[str]:
+    """The texts without the denied words; "" where nothing is left to read. A kind of a denied
+    thing stays only where a person says it: who denies the dog may still write "our husky".
+    """
+    said = without(texts, denied, lexicon)
+    meant = without(texts, denied, lexicon, kinds=True)
+    rests = []
+    for row, *versions in zip(captions, texts, said, meant, strict=True):
+        if row.field not in TAKEN_FROM:
+            rest = versions[0]
+        else:
+            rest = versions[1 if row.source == "human" else 2]
+            rest = rest if any(map(str.isalnum, rest)) else ""
+        rests.append(rest)
+    return rests
 
 
 def _odd_box(caption: Caption) -> Box | None:

@@ -30,6 +30,11 @@ def settings_file(folder: Path) -> Path:
     return folder / "index.json"
 
 
+def lexicon_file(folder: Path) -> Path:
+    """Where the words of one's own for the index in `folder` are, if there are any."""
+    return folder / "lexicon.toml"
+
+
 def read_settings(folder: Path) -> Settings:
     """Raises IndexNotFound where there is no index, IndexUnusable for settings that are damaged
     or of a later lexsearch.

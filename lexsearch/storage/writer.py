@@ -23,7 +23,8 @@ from lexsearch.storage.captions import CaptionStore, DamagedShard
 from lexsearch.storage.catalog import Catalog
 from lexsearch.storage.documents import compose
 from lexsearch.storage.progress_file import forget_progress, writer_lock
-from lexsearch.storage.settings import Settings, read_settings, write_settings
+from lexsearch.storage.settings import Settings, lexicon_file, read_settings, write_settings
+from lexsearch.text.lexicon import Lexicon
 from lexsearch.text.words import names_of
 
 _CHUNK = 1000  # documents brought up to date between two looks at the catalog
@@ -75,6 +76,7 @@ class Writer:
         self.store = CaptionStore(folder / "captions")
         self._lucene = folder / "lucene"
         self._engine: EngineWriter | None = None
+        self._known: Lexicon | None = None
 
     def change_settings(self, settings: Settings) -> None:
         """Keep other settings. Where another captioner's words count, all documents change."""
@@ -185,7 +187,7 @@ class Writer:
     def _close_engine(self) -> None:
         if self._engine is not None:
             self._engine.close()
-            self._engine = None
+            self._engine = self._known = None
 
     def _open_engine(self) -> EngineWriter:
         if self._engine is None:
@@ -228,10 +230,16 @@ class Writer:
                 progress(Progress("indexing words", done, total, "picture"))
             if captions:
                 names = self._names(doc_id)
-                terms = self._open_engine().analyzer.terms
-                yield compose(doc_id, captions, self.settings.captioner, names, terms=terms)
+                current = self.settings.captioner
+                yield compose(doc_id, captions, current, names, lexicon=self._lexicon)
             else:
                 gone.append(doc_id)
+
+    def _lexicon(self) -> Lexicon:
+        if self._known is None:
+            own = lexicon_file(self._folder)
+            self._known = Lexicon(self._open_engine().analyzer.terms, own)
+        return self._known
 
     def _names(self, doc_id: str) -> list[str]:
         """The words in the paths where a picture lies, below the folders that were indexed."""

@@ -39,12 +39,18 @@ class Alternative(NamedTuple):
     relation: str
     weight: float
 
+    def names(self, likely: float) -> bool:
+        """Whether the thing itself is mostly meant by it: not by a broader word, nor by a name that
+        mostly means something else.
+        """
+        return self.relation != "broader" and self.weight >= likely
+
 
 class Lexicon:
     """Alternatives by word. Words meet when `terms` makes the same of them."""
 
     def __init__(self, terms: Terms, own: Path | None = None) -> None:
-        self._terms = terms
+        self.terms = terms
         self._layers = [_read(_FOLDER / "names.toml")]
         if own is not None and own.exists():
             self._layers.insert(0, _read(own))  # one's own words first
@@ -54,14 +60,14 @@ class Lexicon:
         """What the layers say, by key."""
         named: dict[str, list[Alternative]] = {}
         for layer in self._layers:
-            terms = self._terms(layer)
+            terms = self.terms(layer)
             for word, alternatives in layer.items():
                 if key := " ".join(terms[word]):
                     named.setdefault(key, []).extend(alternatives)
         return named
 
     def _key(self, text: str) -> str:
-        return " ".join(self._terms([text])[text])
+        return " ".join(self.terms([text])[text])
 
     def alternatives(self, text: str) -> list[Alternative]:
         """What else `text` may be called, the likeliest first; one's own words before others."""
@@ -72,7 +78,7 @@ class Lexicon:
         for row in [*found.values()]:  # a tv monitor is called what a tv is called
             if row.relation == "synonym":
                 others = _look_up(self._key(row.text))
-                terms = self._terms([other.text for other in others])
+                terms = self.terms([other.text for other in others])
                 for other in others:
                     if " ".join(terms[other.text]) != key:
                         found.setdefault(other.text, other)
