@@ -298,6 +298,31 @@ def test_a_crop_that_is_not_there_is_named(server: Server) -> None:
     assert "nowhere" in response.json()["error"]
 
 
+# Denying words
+
+
+def deny(server: Server, doc_id: str, *words: str, **more: object) -> requests.Response:
+    body = {"doc_id": doc_id, "words": words, **more}
+    headers = {"x-lexsearch-token": TOKEN}
+    return requests.put(f"{server.url}/api/denial", json=body, headers=headers, timeout=30)
+
+
+def test_a_wrong_word_is_denied_and_allowed_again(server: Server) -> None:
+    doc_id = id_of(server, "blue")
+    known = deny(server, doc_id, "blue", q="blue, half").json()
+    assert known["denied"] == ["blue"]
+    # the name of the file still says it
+    assert {word for one in known["hit"]["evidence"] for word in one["crops"]}.isdisjoint({"whole"})
+    assert search(server, "blue -name:blue")["total"] == 0
+    again = deny(server, doc_id, "blue", undo=True, q="blue").json()
+    assert again["denied"] == []
+    assert "whole" in again["hit"]["evidence"][0]["crops"]
+    assert deny(server, doc_id, "blue", undo=True).status_code == 404  # not denied
+    assert deny(server, doc_id, " ").status_code == 422
+    assert deny(server, doc_id).status_code == 422
+    assert deny(server, OUTSIDE + "x", "blue").status_code == 404
+
+
 # The guard
 
 

@@ -131,7 +131,7 @@ def test_hovering_a_word_lights_up_its_region_and_the_other_way_round(open_page)
     region = page.locator(".region").first
     page.locator("#panel h2").hover()  # away from all regions
     expect(page.locator("#spot")).to_be_hidden()
-    page.locator(".evidence button").first.hover()
+    page.locator(".evidence .said-by").first.hover()
     expect(page.locator("#spot")).to_be_visible()
     lit, drawn = page.locator("#spot").bounding_box(), region.bounding_box()
     assert lit
@@ -160,6 +160,42 @@ def test_a_corrected_caption_sticks_and_is_found(open_page) -> None:
     search(page, "meadow")
     expect(page.locator(".tile")).to_have_count(1)
     first(page).locator("a").click()
+    page.locator(".pencil").first.click()
+    page.get_by_text("Take the correction back").click()
+    expect(page.locator(".caption .mark")).to_have_count(0)
+
+
+def test_a_wrong_word_is_denied_with_one_button_and_taken_back(open_page) -> None:
+    page = open_page("?q=onerror, yellow")
+    name = page.locator(".tile a").first
+    name.click()
+    evidence = page.locator(".evidence li", has_text="onerror")
+    evidence.get_by_role("button", name="Wrong").first.click()
+    expect(page.locator(".evidence")).to_contain_text("onerror not seen")
+    undo = page.get_by_role("button", name="Undo: say onerror again")
+    expect(undo).to_be_focused()
+    expect(page.locator("#toast")).to_contain_text("never onerror")
+    page.reload()
+    expect(page.locator(".denied")).to_contain_text("onerror")
+    undo.press("Enter")
+    expect(page.locator(".denied")).to_have_count(0)
+    expect(page.locator(".evidence")).not_to_contain_text("not seen")
+    page.locator("#panel").press("w")
+    expect(page.locator(".denied")).to_have_count(1)
+    page.locator(".denied button").click()
+    expect(page.locator(".denied")).to_have_count(0)
+
+
+def test_why_it_was_found_follows_a_correction(open_page) -> None:
+    page = open_page("?q=green, -red, -blue, -yellow")
+    first(page).locator("a").click()
+    page.locator(".pencil").first.click()
+    page.locator(".editor textarea").fill("")
+    before = page.locator(".evidence .share").first.text_content()
+    page.locator(".editor button.main").click()
+    expect(page.locator(".caption").first).to_contain_text("nothing")
+    expect(page.locator("#toast")).to_contain_text("Nothing is said of this part")
+    assert before
     page.locator(".pencil").first.click()
     page.get_by_text("Take the correction back").click()
     expect(page.locator(".caption .mark")).to_have_count(0)

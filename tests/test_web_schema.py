@@ -39,7 +39,7 @@ def test_answers_are_as_documented(tmp_path: Path, serve: Serve) -> None:
                 *("--phases", "coverage,fuzzing", "--max-examples", "6", "--seed", "1"),
                 *(
                     "--workers",
-                    "2",
+                    "1",  # Python 3.11 parses code in one thread at a time, or fails
                     "--warnings",
                     "off",
                     "--no-color",
@@ -54,4 +54,4 @@ def test_answers_are_as_documented(tmp_path: Path, serve: Serve) -> None:
             check=False,
         )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "Tested: 8" in done.stdout
+    assert "Tested: 9" in done.stdout

@@ -50,7 +50,7 @@ def open_first(page: Page) -> None:
         }"""
     )
     page.locator(".panel h2").hover()
-    page.locator(".evidence button").last.hover()
+    page.locator(".evidence .said-by").last.hover()
 
 
 VIEWS = (

@@ -77,6 +77,10 @@ def make_api(index: Index, thumbnails: Thumbnails, *, read_only: bool) -> FastAP
     searches = Searches(index)
     searching, drawing, writing = Workers("search", 4), Workers("draw", 2), Workers("write", 1, 20)
 
+    def check_writable() -> None:
+        if read_only:
+            raise Refusal(403, "this page only reads (it was started with --read-only)")
+
     @api.get("/api/search", response_model=schemas.Found, responses=_problems(404, 422))
     async def search(
         q: Text = "",
@@ -139,10 +143,18 @@ def make_api(index: Index, thumbnails: Thumbnails, *, read_only: bool) -> FastAP
     )
     async def edit(request: Request, caption: schemas.CaptionEdit) -> Response:
         """Correct what is said of a crop, for good; null takes the correction back."""
-        if read_only:
-            raise Refusal(403, "this page only reads (it was started with --read-only)")
+        check_writable()
         here = bool(request.scope.get(LOCAL_CLIENT))
         return Json(await writing.run(service.edit, index, caption, here))
+
+    @api.put(
+        "/api/denial", response_model=schemas.Picture, responses=_problems(400, 403, 404, 409, 422)
+    )
+    async def deny(request: Request, denial: schemas.Denial) -> Response:
+        """Never say these words or phrases of a picture, in any form; or allow them again."""
+        check_writable()
+        here = bool(request.scope.get(LOCAL_CLIENT))
+        return Json(await writing.run(service.deny, index, denial, here))
 
     @api.get("/api/status", response_model=schemas.State)
     async def status() -> Response:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import BaseModel, Field
 
 from lexsearch.storage.corrections import Correctable
@@ -109,6 +111,7 @@ class Picture(BaseModel):
     height: int | None
     hit: Hit | None = Field(description="why it matches the query, unranked; null if it does not")
     captions: list[Caption]
+    denied: list[str] = Field(description="words that are never said of it, as a person decided")
 
 
 class CaptionEdit(BaseModel):
@@ -119,6 +122,18 @@ class CaptionEdit(BaseModel):
     crop: str = Field("whole", max_length=100)
     field: Correctable = "caption"
     caption_id: str = Field("", max_length=200)
+    q: str = Field("", max_length=2000, description="to learn why the picture matches then")
+
+
+class Denial(BaseModel):
+    """Words that are wrong of a picture, whatever captioner says them; undo allows them again."""
+
+    doc_id: str = Field(max_length=500)
+    words: list[Annotated[str, Field(max_length=500, pattern=r"\w")]] = Field(
+        min_length=1, max_length=50
+    )
+    undo: bool = False
+    q: str = Field("", max_length=2000, description="to learn why the picture matches then")
 
 
 class Failure(BaseModel):

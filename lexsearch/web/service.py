@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from lexsearch.errors import ImageError, LexsearchError, QueryError
 from lexsearch.records import Hit, Query
+from lexsearch.storage.denials import DENIED
 from lexsearch.text.queries import parse
 from lexsearch.web.thumbnails import Thumbnails
 
@@ -20,10 +21,10 @@ if TYPE_CHECKING:
     from lexsearch.index import Index
     from lexsearch.records import Box, Suggestion
     from lexsearch.storage.status import PictureInfo
-    from lexsearch.web.schemas import CaptionEdit
+    from lexsearch.web.schemas import CaptionEdit, Denial
 
 _SHOWN_FAILURES = 1000
-_NOT_CAPTIONS = {"seen", "denied"}  # boxes of things that captions name; words denied
+_NOT_CAPTIONS = {"seen", DENIED}  # boxes of things that captions name; words denied
 _OF_THE_FILE = {"about", "date"}  # such as where and when a picture was taken
 
 Object = dict[str, Any]
@@ -174,6 +175,7 @@ def picture(index: Index, doc_id: str, query: str = "", here: bool = False) -> O
             for row in known.captions
             if row.field not in hidden
         ],
+        "denied": _denied(known),
     }
 
 
@@ -201,7 +203,17 @@ def edit(index: Index, wanted: CaptionEdit, here: bool = False) -> Object:
         field=wanted.field,
         caption_id=wanted.caption_id,
     )
-    return picture(index, wanted.doc_id, here=here)
+    return picture(index, wanted.doc_id, wanted.q, here)
+
+
+def deny(index: Index, wanted: Denial, here: bool = False) -> Object:
+    """Never say words of a picture, or allow them again; the picture as it is then."""
+    denied = {text.casefold() for text in _denied(_known(index, wanted.doc_id))}
+    for word in wanted.words if wanted.undo else ():
+        if " ".join(word.split()).casefold() not in denied:
+            raise NotFound(f"{word!r} was not denied of this picture")
+    index.deny(wanted.doc_id, *wanted.words, undo=wanted.undo)
+    return picture(index, wanted.doc_id, wanted.q, here)
 
 
 def state(index: Index, writable: bool) -> Object:
@@ -248,6 +260,10 @@ def _known(index: Index, doc_id: str) -> PictureInfo:
     if known.doc_id != doc_id:  # an imported doc_id that is also the path of another picture
         raise NotFound(f"the doc_id {doc_id} is also a path; rename one of them")
     return known
+
+
+def _denied(known: PictureInfo) -> list[str]:
+    return [row.text for row in known.captions if row.field == DENIED and row.text]
 
 
 def _name(doc_id: str, relative: tuple[str, ...], paths: tuple[str, ...]) -> str:

@@ -20,10 +20,11 @@ export async function ask(path, parameters = {}, signal = undefined) {
   return answer(await reach(fetch(address(path, parameters), { signal })));
 }
 
-export async function editCaption(caption) {
+// path: "caption" or "denial".
+export async function change(path, what) {
   const headers = { "content-type": "application/json", "x-lexsearch-token": token };
-  const body = JSON.stringify(caption);
-  return answer(await reach(fetch(`${root}/api/caption`, { method: "PUT", headers, body })));
+  const body = JSON.stringify(what);
+  return answer(await reach(fetch(`${root}/api/${path}`, { method: "PUT", headers, body })));
 }
 
 async function reach(request) {

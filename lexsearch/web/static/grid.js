@@ -216,6 +216,16 @@ export class Grid {
     this.tiles.get(number)?.firstChild.focus({ preventScroll: true });
   }
 
+  // Other words are found of a picture than when it was searched for.
+  renew({ doc_id: docId, words, evidence, missing }) {
+    const number = this.numberOf(docId);
+    if (number < 0) return;
+    this.hits[number] = { ...this.hits[number], words, evidence, missing };
+    this.tiles.get(number)?.remove();
+    this.tiles.delete(number);
+    this.arrange();
+  }
+
   numberOf(docId) {
     return this.hits.findIndex((hit) => hit.doc_id === docId);
   }

@@ -234,6 +234,7 @@ function start() {
     step,
     like: (docId) => refine({ like: docId }),
     unlike: (docId) => refine({ unlike: docId }),
+    renewed: (hit) => grid.renew(hit),
   });
   addEventListener("popstate", render);
   addEventListener("keydown", onKey);

@@ -1,7 +1,7 @@
 // One picture: where its words were seen, all its captions by crop, and their correction.
 
 import { byId, count, el, svg, toast } from "./dom.js";
-import { ask, editCaption, imageAddress, writable } from "./api.js";
+import { ask, change, imageAddress, writable } from "./api.js";
 import { colourOf } from "./colours.js";
 
 const dialog = byId("viewer");
@@ -12,9 +12,10 @@ const regions = byId("regions");
 const spot = byId("spot");
 const told = byId("told");
 
-let page; // what the page lets it do: close, step, like, search
+let page; // what the page lets it do: close, step, like, unlike, renewed
 let hit = null;
 let picture = null;
+let asked = ""; // the query that the hit is of
 
 export function prepare(doings) {
   page = doings;
@@ -36,7 +37,8 @@ export function prepare(doings) {
 
 // found: the hit of the search, if it is at hand; query: to learn why the picture matches.
 export async function show(docId, found, query, ends) {
-  hit = found ?? { doc_id: docId, name: docId, words: [], evidence: [], missing: [] };
+  hit = found ?? nothing(docId);
+  asked = query;
   const again = picture?.doc_id === docId;
   if (!again) {
     picture = null;
@@ -58,7 +60,7 @@ export async function show(docId, found, query, ends) {
   }
   if (hit?.doc_id !== docId || !dialog.open) return; // another was opened meanwhile
   picture = known;
-  if (!found && known.hit) hit = known.hit;
+  if (known.hit) hit = known.hit;
   if (!again && picture.has_picture) {
     large.alt = wholeText() || picture.name;
     large.src = imageAddress(docId, side());
@@ -67,6 +69,19 @@ export async function show(docId, found, query, ends) {
   }
   draw();
   fit();
+}
+
+function nothing(docId) {
+  return { doc_id: docId, name: docId, words: [], evidence: [], missing: [] };
+}
+
+// After a change: the picture as it is now, and why it is found now.
+function renew(known) {
+  picture = known;
+  const lost = hit.evidence.length > 0 && !picture.hit;
+  hit = picture.hit ?? { ...nothing(picture.doc_id), lost };
+  draw();
+  page.renewed(hit);
 }
 
 export function hide() {
@@ -154,7 +169,7 @@ function draw() {
     region.onclick = () => rowOf(evidence.crops[0])?.scrollIntoView({ block: "center", behavior: "smooth" });
     regions.append(region);
   }
-  panel.replaceChildren(heading(), ...why(), doings(), captions());
+  panel.replaceChildren(heading(), ...why(), doings(), ...denied(), captions());
 }
 
 function area([left, top, right, bottom]) {
@@ -182,20 +197,64 @@ function heading() {
 }
 
 function why() {
-  if (!hit.words.length && !hit.missing.length) return [];
+  if (!hit.words.length && !hit.missing.length) return hit.lost ? [el("p", { class: "small" }, "This search finds it no more.")] : [];
   const list = el("ul", { class: "evidence", "aria-label": "Why it was found" });
   for (const evidence of hit.evidence) {
     const share = Math.round(100 * evidence.share);
-    const button = el("button", { type: "button", class: colourOf(evidence.keyword) },
+    const button = el("button", { type: "button", class: `said-by ${colourOf(evidence.keyword)}` },
       el("b", {}, evidence.keyword),
       el("span", {}, evidence.words.join(", ")),
       el("span", { class: "share" }, `${share} %`));
     lights(button, evidence.box, saidOf(evidence), () => rowOf(evidence.crops[0]));
-    list.append(el("li", {}, button));
+    list.append(el("li", {}, button, ...wrong(evidence)));
   }
   if (!hit.evidence.length) list.append(el("li", {}, hit.words.join(", ")));
   for (const keyword of hit.missing) list.append(el("li", { class: "missing" }, el("s", {}, keyword), " not seen"));
   return [el("h3", {}, "Why it was found"), list];
+}
+
+// "That is wrong": at once where one word was found, else the words to choose from.
+function wrong(evidence) {
+  const words = evidence.crops.length ? evidence.words : []; // a name or a date was not said
+  if (!writable || !words.length) return [];
+  const named = (word) => `Wrong: never say ${word} of this picture`;
+  if (words.length === 1) return [wrongButton(words, named(words[0]), "Wrong")];
+  const choice = el("div", { class: "choice", hidden: true }, el("span", { class: "small" }, "Never say"),
+    ...words.map((word) => wrongButton([word], named(word), word)),
+    wrongButton(words, named(words.join(", ")), "all of these"));
+  const opener = el("button", {
+    type: "button", class: "wrong", "aria-expanded": "false", "aria-label": `Wrong: words for ${evidence.keyword}`,
+    onclick: () => {
+      choice.hidden = !choice.hidden;
+      opener.setAttribute("aria-expanded", String(!choice.hidden));
+      if (!choice.hidden) choice.querySelector("button").focus();
+    },
+  }, "Wrong");
+  return [opener, choice];
+}
+
+function wrongButton(words, label, text) {
+  return el("button", { type: "button", class: "wrong", "aria-label": label, title: label, onclick: () => deny(words) }, text);
+}
+
+async function deny(words, undo = false) {
+  try {
+    renew(await change("denial", { doc_id: picture.doc_id, words, undo, q: asked }));
+    toast(undo ? `${words.join(", ")} counts again.` : `Kept: never ${words.join(", ")} of this picture.`);
+    const back = [...panel.querySelectorAll(".denied button")].find((button) => words.includes(button.dataset.word));
+    (back ?? panel).focus();
+  } catch (error) {
+    toast(error.message);
+  }
+}
+
+// What a person said is wrong, to be taken back.
+function denied() {
+  if (!picture.denied.length) return [];
+  return [el("section", { class: "denied" }, el("h3", {}, "Never said of it"),
+    el("ul", {}, ...picture.denied.map((word) => el("li", {}, el("s", {}, word), writable && el("button", {
+      type: "button", class: "quiet", "data-word": word, "aria-label": `Undo: say ${word} again`, onclick: () => deny([word], true),
+    }, "↶ Undo")))))];
 }
 
 function doings() {
@@ -254,12 +313,12 @@ function openEditor(item, row, label) {
   };
   const save = async (text) => {
     try {
-      picture = await editCaption({
-        doc_id: picture.doc_id, text, crop: row.crop, field: row.field, caption_id: row.caption_id,
-      });
-      draw();
+      renew(await change("caption", {
+        doc_id: picture.doc_id, text, crop: row.crop, field: row.field, caption_id: row.caption_id, q: asked,
+      }));
       rowOf(row.crop)?.querySelector(".pencil")?.focus();
-      toast(text === null ? "The captioner's own words are back." : "Kept. It can be found by these words now.");
+      toast(text === null ? "The captioner's own words are back."
+        : text.trim() ? "Kept. It can be found by these words now." : "Kept. Nothing is said of this part now.");
     } catch (error) {
       toast(error.message);
     }
@@ -291,6 +350,7 @@ function onKey(event) {
     m: () => page.like(hit.doc_id),
     n: () => page.unlike(hit.doc_id),
     e: () => panel.querySelector(".pencil")?.click(),
+    w: () => panel.querySelector(".wrong")?.click(),
   }[event.key];
   if (!doing) return;
   event.preventDefault();
