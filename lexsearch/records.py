@@ -127,12 +127,14 @@ class Document(NamedTuple):
     contents: all captions joined, one a line; this alone is the paper's document.
     passages: the same captions with their crops, and what else is known of the picture.
     size: (width, height) of the upright picture in pixels.
+    paths: where it lies, for an engine that is read where the catalog is not.
     """
 
     doc_id: str
     contents: str
     passages: tuple[Passage, ...] = ()
     size: tuple[int, int] | None = None
+    paths: tuple[str, ...] = ()
 
 
 FIELDS = ("text", "name", "about", "date", "like")

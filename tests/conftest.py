@@ -16,6 +16,7 @@ import pytest
 import requests
 from fakes import FakeCaptioner
 from hypothesis import HealthCheck, settings
+from nodes import Nodes, NodesUnavailable
 from skips import pytest_sessionfinish as pytest_sessionfinish
 from skips import pytest_terminal_summary as pytest_terminal_summary
 from speed import _starts_nothing as _starts_nothing
@@ -163,3 +164,18 @@ def lexsearch_command(run_python: Run) -> Run:
         return run_python(_FAKE_CLI, *arguments, **options)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
+    """A real OpenSearch node, for all tests of a run."""
+    try:
+        started = Nodes(tmp_path_factory.mktemp("opensearch"))
+    except NodesUnavailable as error:
+        pytest.skip(str(error))
+    started.start()
+    try:
+        started.wait()
+        yield started
+    finally:
+        started.stop()

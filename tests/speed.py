@@ -13,7 +13,16 @@ from typing import NoReturn
 
 import pytest
 
-_STARTING = {"index", "run_python", "lexsearch_command", "serve", "server", "browser", "command"}
+_STARTING = {
+    "index",
+    "run_python",
+    "lexsearch_command",
+    "serve",
+    "server",
+    "browser",
+    "command",
+    "nodes",
+}
 _MODULES = {
     *(
         "test_cli",

@@ -37,6 +37,7 @@ APART = ("captioners", "engines")  # rooms whose parts never import each other
 HOMES = {
     "jnius": ("engines.lucene",),
     "jnius_config": ("engines.lucene",),
+    "opensearchpy": ("engines.opensearch",),
     "torch": ("captioners", "language", "evaluation"),
     "transformers": ("captioners", "language", "evaluation"),
     "fastapi": ("web",),

@@ -98,10 +98,13 @@ class EngineQuery(NamedTuple):
 
 
 class StoredDocument(NamedTuple):
-    """What an index holds of a document: its passages, and its picture's width and height."""
+    """What an index holds of a document: its passages, its picture's width and height, and where
+    that lay when it was indexed, if whoever indexed it said so.
+    """
 
     passages: tuple[Passage, ...] = ()
     size: tuple[int, int] | None = None
+    paths: tuple[str, ...] = ()
 
 
 class EngineWriter(ABC):
@@ -200,8 +203,26 @@ def expect_one_search() -> None:
 MEMORY = "memory:"
 
 
+def is_cluster(address: str | os.PathLike[str]) -> bool:
+    """Whether an address is that of an index on a cluster, and not a folder."""
+    return os.fspath(address).startswith(("opensearch+http://", "opensearch+https://"))
+
+
+def has_index(address: str | os.PathLike[str]) -> bool:
+    """Whether there is a text index at an address, of whatever state."""
+    place = os.fspath(address)
+    if is_cluster(place):
+        from lexsearch.engines.opensearch import is_there
+
+        return is_there(place)
+    from lexsearch.engines.lucene import layout
+
+    return layout.has_index(Path(place))
+
+
 def open_engine(address: str | os.PathLike[str]) -> Engine:
-    """The text index at an address, to search it: a folder, or "memory:NAME".
+    """The text index at an address, to search it: a folder, "memory:NAME", or an index on a
+    cluster, "opensearch+https://HOST:PORT/NAME". All but the one in memory have the same terms.
 
     Raises EngineBroken when it is missing or damaged, EngineOutdated when it was made in another
     way, EngineUnavailable when the engine cannot run here.
@@ -211,6 +232,11 @@ def open_engine(address: str | os.PathLike[str]) -> Engine:
         from lexsearch.engines.memory import MemoryEngine
 
         return MemoryEngine(place)
+    if is_cluster(place):
+        from lexsearch.engines.lucene.analysis import ANALYZER
+        from lexsearch.engines.opensearch import OpenSearchEngine
+
+        return OpenSearchEngine(place, ANALYZER)
     from lexsearch.engines.lucene import LuceneEngine
 
     return LuceneEngine(Path(place))
@@ -227,6 +253,11 @@ def open_writer(address: str | os.PathLike[str], *, anew: bool = False) -> Engin
         from lexsearch.engines.memory import MemoryWriter
 
         return MemoryWriter(place)
+    if is_cluster(place):
+        from lexsearch.engines.lucene.analysis import ANALYZER
+        from lexsearch.engines.opensearch.writer import OpenSearchWriter
+
+        return OpenSearchWriter(place, ANALYZER, anew=anew)
     from lexsearch.engines.lucene.writer import LuceneWriter
 
     return LuceneWriter(Path(place), anew=anew)

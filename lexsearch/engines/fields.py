@@ -32,6 +32,12 @@ CHAINS = {
 }
 """For each field the chain (see lexsearch.text.analysis) that makes its terms."""
 
+LAYOUT = 6
+"""Goes up with every change of the fields: an index that was made with another one is outdated."""
+
+NO_LENGTHS = (SAID, EARLY)
+"""Fields whose lengths are each taken for 1: a picture with more to see is no worse a picture."""
+
 BESIDE = ("text", "name", "about", DATE)
 _QUARTERS, _MOST_EARLY = 4, 8
 _GAP = "\n" + 6 * "a "  # stop words: no terms, but no phrase reaches over so many
@@ -88,22 +94,34 @@ def _early(document: Document) -> str:
     return " ".join(word for word, count in times.items() for _ in range(count))
 
 
+def coded(length: int) -> int:
+    """A length as Lucene keeps it in a byte: SmallFloat.byte4ToInt(intToByte4(length))."""
+    if length < 40:
+        return length
+    shift = (length - 24).bit_length() - 4
+    return 24 + ((length - 24) >> shift << shift)
+
+
 def pack(document: Document) -> str:
-    """The passages as JSON; the words of captions are left out, since `contents` holds them."""
+    """The passages and paths as JSON; the words of captions are left out, since `contents` holds
+    them.
+    """
     rows = [
         [row.crop, row.box] if row.field == "caption" else [row.crop, row.box, row.field, row.text]
         for row in document.passages
     ]
-    return clean(json.dumps([document.size, rows], separators=(",", ":"), ensure_ascii=False))
+    told = [document.size, rows, *([document.paths] if document.paths else [])]
+    return clean(json.dumps(told, separators=(",", ":"), ensure_ascii=False))
 
 
 def unpack(packed: str, contents: str) -> StoredDocument:
     """What `pack` made, with the captions, one a line of the contents, put back."""
-    size, rows = json.loads(packed)
+    size, rows, *more = json.loads(packed)
+    paths = tuple(more[0]) if more else ()
     lines = iter(contents.split("\n"))
     if not rows:
-        return StoredDocument(tuple(map(Passage, lines)))
-    return StoredDocument(tuple(_passages(rows, lines)), tuple(size) if size else None)
+        return StoredDocument(tuple(map(Passage, lines)), None, paths)
+    return StoredDocument(tuple(_passages(rows, lines)), tuple(size) if size else None, paths)
 
 
 def _passages(rows: list[list[object]], lines: Iterator[str]) -> Iterator[Passage]:

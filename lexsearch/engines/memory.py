@@ -12,7 +12,7 @@ from heapq import heapify, heappop, heappush
 from math import sqrt
 
 from lexsearch.engines import Engine, EngineWriter, ScoredDoc, StoredDocument, TopDocs
-from lexsearch.engines.fields import CHAINS, EARLY, SAID, pack, texts_of, unpack
+from lexsearch.engines.fields import CHAINS, NO_LENGTHS, coded, pack, texts_of, unpack
 from lexsearch.engines.nodes import (
     Bool,
     Boost,
@@ -33,7 +33,6 @@ from lexsearch.text.analysis import Analyzer, SimpleAnalyzer, clean
 from lexsearch.text.words import edits
 
 Scores = dict[str, float]
-_NO_LENGTHS = (SAID, EARLY)  # each is taken for 1: a picture with more to see is no worse a picture
 
 
 class Field:
@@ -199,7 +198,7 @@ class _Run:
 
     def _saturated(self, field: str, counts: Mapping[str, float], idf: float) -> Scores:
         known, k1, b = self._state.fields[field], self._k1, self._b
-        mean, no_lengths = known.mean, field in _NO_LENGTHS
+        mean, no_lengths = known.mean, field in NO_LENGTHS
         scores = {}
         for doc_id, count in counts.items():
             length = 1 if no_lengths else coded(known.lengths[doc_id])
@@ -234,14 +233,6 @@ class _Run:
         }
         counts = {doc_id: _sloppy(row, node.slop) for doc_id, row in rows.items()}
         return {doc_id: count for doc_id, count in counts.items() if count}
-
-
-def coded(length: int) -> int:
-    """A length as Lucene keeps it in a byte: SmallFloat.byte4ToInt(intToByte4(length))."""
-    if length < 40:
-        return length
-    shift = (length - 24).bit_length() - 4
-    return 24 + ((length - 24) >> shift << shift)
 
 
 def _sloppy(rows: list[list[int]], slop: int) -> float:

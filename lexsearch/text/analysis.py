@@ -48,6 +48,11 @@ class Analyzer(ABC):
         self._terms: dict[str, dict[str, Terms]] = {}
         self._stems: dict[str, dict[str, str]] = {}
 
+    @property
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """Changes whenever the same text would become other terms."""
+
     @abstractmethod
     def tokens(self, text: str, chain: str) -> list[Token]:
         """The terms of one text, with their steps: what an engine is given to index."""
@@ -89,6 +94,8 @@ class SimpleAnalyzer(Analyzer):
     """An analyzer without Java, for the engine in memory: it knows the listed word forms and the
     English plural, and no other stems.
     """
+
+    fingerprint = "simple"
 
     def tokens(self, text: str, chain: str) -> list[Token]:
         if chain == "exact":

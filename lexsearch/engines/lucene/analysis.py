@@ -87,6 +87,10 @@ def _run(chain: str, text: str, attribute: str, read: str) -> list[tuple[str, in
 class LuceneAnalyzer(Analyzer):
     """Lucene's analyzers, asked directly: no index is needed."""
 
+    @property
+    def fingerprint(self) -> str:
+        return fingerprint()
+
     def tokens(self, text: str, chain: str) -> list[Token]:
         with _classes.calls:
             return [

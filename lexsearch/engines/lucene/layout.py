@@ -5,17 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from lexsearch.engines.fields import LAYOUT
 from lexsearch.engines.lucene import classes as _classes
 from lexsearch.engines.lucene.analysis import fingerprint
 from lexsearch.errors import EngineOutdated
 
 MADE = "lexsearch"  # the note's name
-_LAYOUT = 6  # goes up with every change of the fields
 
 
 def layout() -> str:
     """The note of an index that is made now."""
-    return f"{_LAYOUT} {fingerprint()}"
+    return f"{LAYOUT} {fingerprint()}"
 
 
 def has_index(folder: Path) -> bool:

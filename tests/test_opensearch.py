@@ -1,0 +1,243 @@
+"""An index on an OpenSearch cluster, beyond what every engine must give."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import count
+
+import pytest
+from nodes import Nodes
+
+from lexsearch.engines import open_engine, open_writer
+from lexsearch.engines import opensearch as engine_module
+from lexsearch.engines.nodes import Bool, MatchAll, ScoredQuery, Term
+from lexsearch.engines.opensearch import COMMITS, OpenSearchEngine, cluster
+from lexsearch.engines.opensearch.address import read_address
+from lexsearch.engines.opensearch.writer import OpenSearchWriter
+from lexsearch.errors import (
+    EngineBroken,
+    EngineOutdated,
+    EngineUnavailable,
+    IndexUnusable,
+    LexsearchError,
+    QueryTooLarge,
+)
+from lexsearch.records import Document, Passage
+from lexsearch.searching.searcher import Searcher
+from lexsearch.text.analysis import SimpleAnalyzer
+from lexsearch.text.lexicon import Lexicon
+from lexsearch.text.queries import parse
+
+EVERYTHING = ScoredQuery(MatchAll())
+NUMBERS = count()
+
+
+@pytest.fixture
+def address(nodes: Nodes) -> str:
+    """Of an index that is not there."""
+    return f"opensearch+http://{nodes.hosts}/test-{next(NUMBERS)}?shards=2"
+
+
+@pytest.fixture
+def writer(address: str) -> Iterator[OpenSearchWriter]:
+    writer = OpenSearchWriter(address, SimpleAnalyzer())
+    yield writer
+    writer.close()
+
+
+@pytest.fixture
+def engine(address: str, writer: OpenSearchWriter) -> Iterator[OpenSearchEngine]:
+    engine = OpenSearchEngine(address, writer.analyzer)
+    yield engine
+    engine.close()
+
+
+def hold(writer: OpenSearchWriter, *documents: Document) -> None:
+    writer.update(documents)
+    writer.commit()
+
+
+@pytest.mark.parametrize(
+    ("text", "hosts", "prefix", "name", "shards"),
+    [
+        ("opensearch+https://host/photos", (("host", 443),), "", "photos", 0),
+        ("opensearch+http://host/photos?shards=3", (("host", 9200),), "", "photos", 3),
+        (
+            "opensearch+https://a:1,b:2/es/v2/my.photos",
+            (("a", 1), ("b", 2)),
+            "es/v2",
+            "my.photos",
+            0,
+        ),
+        ("opensearch+http://[::1]:9200/p", (("::1", 9200),), "", "p", 0),
+    ],
+)
+def test_an_address_is_read(
+    text: str, hosts: tuple[tuple[str, int], ...], prefix: str, name: str, shards: int
+) -> None:
+    read = read_address(text)
+    assert (read.hosts, read.prefix, read.name, read.shards) == (hosts, prefix, name, shards)
+    assert read.secure == text.startswith("opensearch+https")
+
+
+@pytest.mark.parametrize(
+    "rest", ["host", "host/", "host/Big", "host/*", "/p", "h:x/p", "h/p?size=1"]
+)
+def test_what_is_no_address_is_refused(rest: str) -> None:
+    with pytest.raises(LexsearchError, match="opensearch"):
+        read_address(f"opensearch+https://{rest}")
+
+
+def test_a_password_in_an_address_is_refused_and_not_repeated() -> None:
+    with pytest.raises(LexsearchError, match="LEXSEARCH_OPENSEARCH_PASSWORD") as caught:
+        read_address("opensearch+https://me:hunter2@host/photos")
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_user_comes_from_the_environment_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEXSEARCH_OPENSEARCH_USER", "me")
+    monkeypatch.setenv("LEXSEARCH_OPENSEARCH_PASSWORD", "hunter2")
+    transport = cluster.connect(read_address("opensearch+https://127.0.0.1:1/photos"))
+    [connection] = transport.connection_pool.connections
+    assert connection.headers["authorization"].startswith("Basic ")
+    assert connection.use_ssl
+    monkeypatch.setattr(cluster, "_WAITS", ())
+    with pytest.raises(EngineUnavailable, match="cannot be reached") as caught:
+        open_engine("opensearch+https://127.0.0.1:1/photos")
+    assert "hunter2" not in str(caught.value)
+    monkeypatch.setenv("LEXSEARCH_OPENSEARCH_CA", "/nowhere/ca.pem")
+    with pytest.raises(EngineUnavailable, match=r"LEXSEARCH_OPENSEARCH_CA.*/nowhere"):
+        open_engine("opensearch+https://127.0.0.1:1/photos")
+
+
+def test_a_missing_index_and_one_made_in_another_way_say_what_helps(
+    address: str, nodes: Nodes, writer: OpenSearchWriter
+) -> None:
+    with pytest.raises(EngineBroken, match="lexsearch reindex"):
+        open_engine(f"opensearch+http://{nodes.hosts}/nowhere")
+    with pytest.raises(EngineOutdated, match="lexsearch reindex"):
+        open_engine(address)  # with Lucene's analyzer
+    with pytest.raises(EngineOutdated):
+        open_writer(address)
+    open_writer(address, anew=True).close()
+
+
+def test_an_index_of_something_else_is_left_alone(nodes: Nodes) -> None:
+    made = cluster.Cluster(read_address(f"opensearch+http://{nodes.hosts}/theirs"))
+    made.ask("PUT", "/theirs", {})
+    for anew in (False, True):
+        with pytest.raises(IndexUnusable, match="another name"):
+            open_writer(f"opensearch+http://{nodes.hosts}/theirs", anew=anew)
+    made.close()
+
+
+def test_more_hits_than_a_page_are_one_list(
+    writer: OpenSearchWriter, engine: OpenSearchEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hold(writer, *(Document(f"{n:02}", "cat " * (1 + n % 3)) for n in range(20)))
+    query = ScoredQuery(Term("contents", "cat"))
+    whole = engine.search(query, 20)
+    monkeypatch.setattr(engine_module, "_PAGE", 7)
+    assert engine.search(query, 20) == whole
+    assert engine.search(query, 14).best == whole.best[:14]
+    assert engine.search(query, 1000) == whole
+
+
+def test_ids_and_terms_of_any_length_come_back(
+    writer: OpenSearchWriter, engine: OpenSearchEngine
+) -> None:
+    ids = ["long" * 500, "käse/ \n ☃", "a"]
+    hold(writer, *(Document(one, "x" * 255 + " cat") for one in ids))
+    assert [doc_id for doc_id, _ in engine.search(EVERYTHING, 10).best] == sorted(ids)
+    assert all(row.passages for row in engine.stored(ids))
+    assert engine.frequencies([Term("said", "x" * 255)]) == {Term("said", "x" * 255): 3}
+    writer.delete([ids[0]])
+    writer.commit()
+    assert engine.count() == 2
+
+
+def test_a_document_that_the_cluster_does_not_take_is_named_and_others_go_on(
+    writer: OpenSearchWriter, engine: OpenSearchEngine, caplog: pytest.LogCaptureFixture
+) -> None:
+    refused = Document("b" * 40_000, "a cat", paths=("/photos/bad.jpg",))
+    hold(writer, Document("a", "a cat"), refused, Document("c", "a cat"))
+    assert engine.count() == 2
+    assert "/photos/bad.jpg could not be put into the text index" in caplog.text
+
+
+def test_a_query_of_too_many_words_is_told_from_a_failure(
+    writer: OpenSearchWriter, engine: OpenSearchEngine
+) -> None:
+    hold(writer, Document("a", "a cat"))
+    each = tuple(Term("contents", f"word{n}") for n in range(3000))
+    with pytest.raises(QueryTooLarge, match="max_clause_count"):
+        engine.search(ScoredQuery(Bool(should=each)), 10)
+    nested = tuple(Bool(should=each[n : n + 100]) for n in range(0, 3000, 100))
+    with pytest.raises(QueryTooLarge):
+        engine.search(ScoredQuery(Bool(should=nested)), 10)
+
+
+def test_a_reader_elsewhere_sees_commits_and_a_replacement(
+    address: str,
+    writer: OpenSearchWriter,
+    engine: OpenSearchEngine,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hold(writer, Document("a", "a cat"))
+    before = engine.state()
+    monkeypatch.setattr(OpenSearchWriter, "_tell_own", lambda self: None)  # as another process
+    hold(writer, Document("b", "a cat"))
+    monkeypatch.setattr(engine_module, "_LOOK", 0.0)
+    assert engine.state() != before
+    assert engine.count() == 2
+    writer.replace([Document("c", "a cat")])
+    with pytest.raises(EngineBroken):  # in the moment of the replacement: ask again
+        engine.search(EVERYTHING, 10)
+    assert [doc_id for doc_id, _ in engine.search(EVERYTHING, 10).best] == ["c"]
+    [made] = engine._cluster.ask("GET", f"/{read_address(address).name}-*")
+    assert made == engine.state().concrete  # nothing is left behind
+
+
+def test_a_replacement_that_fails_leaves_what_was_there(
+    address: str, writer: OpenSearchWriter, engine: OpenSearchEngine
+) -> None:
+    hold(writer, Document("a", "a cat"))
+
+    def broken() -> Iterator[Document]:
+        yield Document("b", "a dog")
+        raise ValueError("no more")
+
+    with pytest.raises(ValueError, match="no more"):
+        writer.replace(broken())
+    assert [doc_id for doc_id, _ in engine.search(EVERYTHING, 10).best] == ["a"]
+    assert len(engine._cluster.ask("GET", f"/{read_address(address).name}-*")) == 1
+    hold(writer, Document("c", "a dog"))
+    assert engine.count() == 2
+
+
+def test_a_warm_query_with_passages_takes_two_round_trips(
+    writer: OpenSearchWriter, engine: OpenSearchEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passages = tuple(map(Passage, ("a red bus at the stop", "a traffic light")))
+    contents = "\n".join(passage.text for passage in passages)
+    hold(writer, *(Document(str(n), contents, passages) for n in range(20)))
+    searcher = Searcher(engine, Lexicon(engine.analyzer.terms))
+    asked: list[str] = []
+    monkeypatch.setattr(cluster.Cluster, "ask", counted(cluster.Cluster.ask, asked))
+    query = parse("bus, traffic light")
+    searcher.find(query, 10, "best", "best")
+    engine._now.looked -= 5  # type: ignore[union-attr]
+    asked.clear()
+    found = searcher.find(query, 10, "best", "best")
+    assert len(found.documents) == len([row for row in found.stored if row.passages]) == 10
+    assert len(asked) == 2, asked
+    assert COMMITS  # by which this process sees its own commits at once
+
+
+def counted(ask, asked: list[str]):  # type: ignore[no-untyped-def]
+    def counting(self, method: str, path: str, *arguments: object, **options: object) -> object:  # type: ignore[no-untyped-def]
+        asked.append(re.sub(r"-\w+/", "/", path))
+        return ask(self, method, path, *arguments, **options)
+
+    return counting
