@@ -240,6 +240,13 @@ class Index:
         with self._snapshots.now() as now:
             return now.relative_paths(doc_ids)
 
+    def named(self, name: str) -> list[str]:
+        """The doc_ids of the pictures that lie at this path relative to the folder they were
+        indexed in, as `relative_paths` gives it.
+        """
+        with self._snapshots.now() as now:
+            return now.named(name)
+
     def places(self, doc_ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
         """Where the pictures of these documents lie: for each that is to be found its paths
         (none for captions without a picture). Unknown and removed documents are left out.

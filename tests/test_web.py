@@ -131,10 +131,29 @@ def test_rounds_change_the_query(server: Server) -> None:
     doc_id = id_of(server, "red")
     assert refined(q="red", add=["blue", "-green"]) == "red, blue, -green"
     assert refined(q="red, blue, -green", drop=["blue"]) == "red, -green"
-    assert refined(q="", like=doc_id) == f'like:"{doc_id}"'
+    assert refined(q="", like=doc_id) == refined(q=f"like:{doc_id}") == 'like:"red.png"'
+    assert search(server, 'like:"red.png"')["keywords"][0]["like"] == doc_id
     liked = refined(q="many", like=doc_id, unlike="many-1")
     assert refined(q=liked) == liked
     assert server.get("/api/refinement", q="red", drop="blue").status_code == 404
+
+
+def test_all_of_a_query_can_be_required(server: Server) -> None:
+    switch = search(server, "red, blue, -green")["switch"]
+    assert switch == {"on": False, "all": "+red, +blue, -green", "any": "red, blue, -green"}
+    assert search(server, switch["all"])["switch"] == {**switch, "on": True}
+    assert search(server, "+red, blue")["switch"]["on"] is False
+    assert search(server, "red, -blue")["switch"] is None
+    assert search(server, "a red picture")["switch"] is None
+
+
+def test_nobody_reads_hexadecimal_numbers(server: Server) -> None:
+    doc_id = id_of(server, "red")
+    answer = search(server, f"half, like:{doc_id}", k=5)
+    assert answer["query"] == 'half, like:"red.png"'
+    for hit in answer["hits"]:
+        told = [*hit["missing"], *(one["keyword"] for one in hit["evidence"])]
+        assert not any(doc_id in word for word in told)
 
 
 def test_words_of_a_result_are_counted(server: Server) -> None:

@@ -217,13 +217,31 @@ def test_rounds_are_refined_and_undone(open_page) -> None:
     expect(page.locator("#query")).to_have_value(added)
 
 
+def test_a_word_that_is_added_narrows_and_all_of_it_can_be_wanted(open_page) -> None:
+    page = open_page("?q=red")
+    page.locator(".suggestion", has_text=re.compile("^blue")).click()
+    expect(page.locator("#query")).to_have_value("red, +blue")
+    expect(page.locator("#summary")).to_contain_text("7 pictures")  # all that have blue
+    switch = page.get_by_role("switch", name="all of it")
+    expect(switch).not_to_be_checked()
+    switch.press("Space")
+    expect(page.locator("#query")).to_have_value("+red, +blue")
+    expect(page.locator("#summary")).to_contain_text("2 pictures")
+    expect(switch).to_be_checked()
+    expect(switch).to_be_focused()
+    switch.press("Space")
+    expect(page.locator("#query")).to_have_value("red, blue")
+    page.go_back()
+    expect(switch).to_be_checked()
+
+
 def test_more_and_not_like_this(open_page) -> None:
     page = open_page("?q=red")
     first(page).locator("a").click()
     page.get_by_text("More like this").click()
     expect(page.locator("#viewer")).to_be_hidden()
     expect(page.locator("#chips .chip")).to_have_count(2)
-    assert "like%3A" in page.url
+    expect(page.locator("#query")).to_have_value(re.compile(r'^red, like:"[a-z]+-[a-z]+\.png"$'))
     first(page).locator("a").focus()
     page.keyboard.press("n")
     expect(page.locator("#chips")).to_contain_text("not like")

@@ -277,6 +277,18 @@ class Snapshot:
         }
         return {doc_id: below[doc_id] or paths for doc_id, paths in self.paths(doc_ids).items()}
 
+    def named(self, name: str) -> list[str]:
+        """The documents that can be found of which a picture has this path below the folder that it
+        was indexed in; of several folders there may be several.
+        """
+        try:
+            rows = [self.catalog.file(os.path.join(root, name)) for root in self.catalog.roots()]
+        except UnicodeEncodeError:  # half a character
+            return []
+        there = [row for row in rows if row and os.path.relpath(row.path, row.root) == name]
+        doc_ids = dict.fromkeys(row.doc_id for row in there)
+        return [doc_id for doc_id in doc_ids if self.catalog.is_listed(doc_id)]
+
     def describe(self, doc_id: str) -> PictureInfo:
         """What is known of a document."""
         captions = [row for _, rows in self.store.scan([doc_id]) for row in rows]

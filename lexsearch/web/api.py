@@ -25,6 +25,7 @@ from lexsearch.errors import (
     StorageError,
 )
 from lexsearch.web import schemas, service
+from lexsearch.web.asking import NotFound
 from lexsearch.web.cache import Searches, as_json
 from lexsearch.web.guard import LOCAL_CLIENT, Refusal
 from lexsearch.web.thumbnails import SIDES, Thumbnails
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 MAX_SKIP = 10_000
 _STATUSES: dict[type[LexsearchError], int] = {
     QueryError: 400,
-    service.NotFound: 404,
+    NotFound: 404,
     IndexLocked: 409,
     StorageError: 507,
     IndexReadOnly: 403,

@@ -54,6 +54,7 @@ class Keyword(BaseModel):
 
     text: str
     like: str | None = Field(description="the doc_id of a picture that hits are to be like, or not")
+    name: str | None = Field(description="of that picture, as it stands in the query")
     without: str | None = Field(description="null when nothing would be left")
 
 
@@ -64,11 +65,20 @@ class UnmatchedKeyword(BaseModel):
     nearest: list[WordCount]
 
 
+class Switch(BaseModel):
+    """The query with all of its keywords required, and with none."""
+
+    on: bool = Field(description="whether all of them are required")
+    all: str
+    any: str
+
+
 class Found(BaseModel):
     """One page of a search's hits, best first."""
 
     query: str = Field(description="as understood")
     keywords: list[Keyword]
+    switch: Switch | None = Field(description="null for fewer than two keywords")
     total: int = Field(description="pictures that match")
     unknown: list[UnmatchedKeyword]
     hits: list[Hit]

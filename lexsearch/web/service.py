@@ -9,10 +9,10 @@ import os
 import time
 from typing import TYPE_CHECKING, Any
 
-from lexsearch.errors import ImageError, LexsearchError, QueryError
+from lexsearch.errors import ImageError, QueryError
 from lexsearch.records import Hit, Query
 from lexsearch.storage.denials import DENIED
-from lexsearch.text.queries import parse
+from lexsearch.web.asking import NotFound, read, shown, told, with_all
 from lexsearch.web.thumbnails import Thumbnails
 
 if TYPE_CHECKING:
@@ -30,20 +30,21 @@ _OF_THE_FILE = {"about", "date"}  # such as where and when a picture was taken
 Object = dict[str, Any]
 
 
-class NotFound(LexsearchError):
-    """There is no such picture in the index."""
-
-
 def search(index: Index, query: str, k: int, skip: int) -> Object:
     """One page of hits, of all pictures when there is no query; see `schemas.Found`."""
-    asked = _safe(index, query)
+    asked = read(index, query)
     if not asked.keywords:
-        return {**_newest(index, k, skip), "query": "", "keywords": [], "unknown": []}
+        nothing: Object = {"query": "", "keywords": [], "unknown": [], "switch": None}
+        return {**_newest(index, k, skip), **nothing}
     results = index.search(asked, k, skip=skip)
     names = index.relative_paths([hit.doc_id for hit in results])
+    understood = told(index, results.query)
+    switch = with_all(understood)
     return {
-        "query": str(results.query),
-        "keywords": _keywords(index, results.query),
+        "query": str(understood),
+        "keywords": _keywords(results.query, understood),
+        "switch": switch
+        and {"on": understood == switch[0], "all": str(switch[0]), "any": str(switch[1])},
         "total": results.total,
         "unknown": [
             {"keyword": unknown.keyword, "nearest": _counts(unknown.nearest)}
@@ -63,17 +64,22 @@ def _newest(index: Index, k: int, skip: int) -> Object:
     return {"total": total, "hits": [_hit(hit, names[hit.doc_id]) for hit in hits]}
 
 
-def _keywords(index: Index, query: Query) -> list[Object]:
+def _keywords(query: Query, understood: Query) -> list[Object]:
     """The query part by part, each as a person would read it, and what remains without it."""
     parts = []
-    for keyword in query.keywords:
-        others = tuple(other for other in query.keywords if other != keyword)
+    for keyword, shown_as in zip(query.keywords, understood.keywords, strict=True):
+        others = tuple(other for other in understood.keywords if other != shown_as)
         text, likeness = str(keyword), None
         if keyword.field == "like":
             likeness = keyword.text
             text = "not like" if keyword.sign == "-" else "like"
         parts.append(
-            {"text": text, "like": likeness, "without": str(Query(others)) if others else None}
+            {
+                "text": text,
+                "like": likeness,
+                "name": shown_as.text if likeness else None,
+                "without": str(Query(others)) if others else None,
+            }
         )
     return parts
 
@@ -86,30 +92,23 @@ def _hit(hit: Hit, names: tuple[str, ...]) -> Object:
         "name": _name(hit.doc_id, names, hit.paths),
         "has_picture": bool(hit.paths),
         "words": list(hit.words),
-        "evidence": [one.as_object() for one in hit.evidence],
-        "missing": list(hit.missing),
+        "evidence": [
+            {**one.as_object(), "keyword": _readable(one.keyword)} for one in hit.evidence
+        ],
+        "missing": list(map(_readable, hit.missing)),
         "width": hit.width,
         "height": hit.height,
     }
 
 
-def _safe(index: Index, query: str) -> Query:
-    """The query, in which like: may only name documents: on the command line it takes paths,
-    from elsewhere that would tell which files this machine has.
-    """
-    try:
-        parsed = parse(query)
-    except QueryError:  # nothing in it: so everything is asked for
-        return Query(())
-    for keyword in parsed.keywords:
-        if keyword.field == "like":
-            _place(index, keyword.text)
-    return parsed
+def _readable(keyword: str) -> str:
+    """A keyword as evidence names it; of `like:"DOC_ID"` the word like alone."""
+    return "like" if keyword.startswith("like:") else keyword
 
 
 def refine(index: Index, query: str, change: Mapping[str, Sequence[str]]) -> Object:
     """A query after a round: keywords added or dropped, pictures more or less like which."""
-    session = index.session(_safe(index, query))
+    session = index.session(read(index, query))
     for doc_id in (*change["like"], *change["unlike"]):
         _place(index, doc_id)
     try:
@@ -123,18 +122,18 @@ def refine(index: Index, query: str, change: Mapping[str, Sequence[str]]) -> Obj
             session.drop(*change["drop"])
     except QueryError as error:
         raise NotFound(str(error)) from error
-    return {"query": str(session.query)}
+    return {"query": str(told(index, session.query))}
 
 
 def suggestions(index: Index, query: str, n: int) -> Object:
     """The next keywords that tell the pictures found apart; see `schemas.Words`."""
-    asked = _safe(index, query)
+    asked = read(index, query)
     return {"words": _counts(index.suggest(asked, n)) if asked.keywords else []}
 
 
 def words(index: Index, query: str, n: int) -> Object:
     """The words of the best pictures found; see `schemas.Words`."""
-    asked = _safe(index, query)
+    asked = read(index, query)
     return {"words": _counts(index.words(asked, n)) if asked.keywords else []}
 
 
@@ -149,7 +148,7 @@ def picture(index: Index, doc_id: str, query: str = "", here: bool = False) -> O
     """
     hidden = _NOT_CAPTIONS if here else _NOT_CAPTIONS | _OF_THE_FILE
     known = _known(index, doc_id)
-    asked = _safe(index, query)
+    asked = read(index, query)
     hit = index.explain(asked, doc_id) if asked.keywords else None
     names = index.relative_paths([doc_id])[doc_id]
     sized = next((row for row in known.captions if row.width and row.height), None)
@@ -277,8 +276,3 @@ def _relative(names: Iterable[str]) -> list[str]:
 
 def _box(box: Box | None) -> list[int] | None:
     return [box.left, box.top, box.right, box.bottom] if box else None
-
-
-def shown(path: str) -> str:
-    """A path as text: bytes that are no text, which file systems allow, become marks."""
-    return path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

@@ -42,6 +42,11 @@ function search(query) {
   return go(further(query.trim()));
 }
 
+// What is added must be there: to add a word narrows.
+function narrow(word) {
+  return refine({ add: `+${word}` });
+}
+
 async function refine(change) {
   try {
     const { query } = await ask("refinement", { q: current().query, ...change });
@@ -122,6 +127,8 @@ function say(answer) {
 
 function draw(answer) {
   const { rounds } = current();
+  byId("all").hidden = !answer?.switch;
+  byId("all-box").checked = Boolean(answer?.switch?.on);
   drawChips(answer, { search, undo, rounds });
   drawEmpty(answer, { search, searchable: state.searchable() });
   end();
@@ -142,8 +149,8 @@ async function drawBeside(answer) {
       ask("words", { q: query, n: 36 }, mine.signal),
     ]);
     if (shown !== wanted) return;
-    drawSuggestions(suggested.words, (word) => refine({ add: word }));
-    drawWords(words.words, (word) => refine({ add: word }));
+    drawSuggestions(suggested.words, narrow);
+    drawWords(words.words, narrow);
   } catch (error) {
     if (error.name !== "AbortError") toast(error.message);
   }
@@ -223,6 +230,10 @@ function start() {
     event.preventDefault();
     go({ rounds: [], picture: null });
   });
+  byId("all-box").onchange = () => {
+    const { on, all, any } = found.switch;
+    search(on ? any : all);
+  };
   byId("help-button").onclick = () => byId("help").showModal();
   byId("theme-button").onclick = otherTheme;
   for (const card of document.querySelectorAll("dialog.card")) {

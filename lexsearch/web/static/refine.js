@@ -6,10 +6,10 @@ import { colourOf } from "./colours.js";
 
 export function drawChips(found, { search, undo, rounds }) {
   const place = byId("chips");
-  const chips = (found?.keywords ?? []).map(({ text, like, without }) => el("span", { class: `chip ${text.startsWith("-") || like ? "" : colourOf(text)}` },
-    el("span", {}, text, like && el("img", { src: imageAddress(like, 160), alt: like })),
+  const chips = (found?.keywords ?? []).map(({ text, like, name, without }) => el("span", { class: `chip ${text.startsWith("-") || like ? "" : colourOf(text)}` },
+    el("span", {}, text, like && el("img", { src: imageAddress(like, 160), alt: name, title: name })),
     without !== null && el("button", {
-      type: "button", "aria-label": `Without ${text}`, title: "Take it out", onclick: () => search(without),
+      type: "button", "aria-label": `Without ${text}${like ? ` ${name}` : ""}`, title: "Take it out", onclick: () => search(without),
     }, "×")));
   if (rounds.length > 1) {
     chips.push(el("button", {
