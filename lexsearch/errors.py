@@ -5,6 +5,9 @@
     ├── CaptionerError      a captioner cannot be opened, or failed on a picture
     │   ├── ViewRefused            it will not describe this view, however often it is asked
     │   └── CaptionerUnavailable   it cannot go on at all (a server that is gone, say)
+    ├── ModelError          a question to a language model has no answer
+    │   ├── ModelRefused           it will not answer this one, for its content
+    │   └── ModelUnavailable       no question will have one (a server that is gone, say)
     ├── ImportFormatError   a line of an imported file is not a caption
     ├── QueryError          the query holds nothing to search for
     │   └── QueryTooLarge   it holds too much: another query helps
@@ -38,6 +41,9 @@ __all__ = [
     "IndexReadOnly",
     "IndexUnusable",
     "LexsearchError",
+    "ModelError",
+    "ModelRefused",
+    "ModelUnavailable",
     "QueryError",
     "QueryTooLarge",
     "StorageError",
@@ -65,6 +71,18 @@ class ViewRefused(CaptionerError):
 
 class CaptionerUnavailable(CaptionerError):
     """A captioner that worked, or seemed to, cannot go on: trying further pictures is in vain."""
+
+
+class ModelError(LexsearchError):
+    """A language model cannot be asked, or one question has no answer."""
+
+
+class ModelRefused(ModelError):
+    """The model, or what stands in front of it, will not answer this question for its content."""
+
+
+class ModelUnavailable(ModelError):
+    """No further question will be answered: the server is gone, or its key or address is wrong."""
 
 
 class ImportFormatError(LexsearchError):

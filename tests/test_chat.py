@@ -12,7 +12,7 @@ from lexsearch.chat.completions import Answer, NoAnswer, Refusal, read_completio
 from lexsearch.chat.faults import Blame, Complaint, parameter, read, whose
 from lexsearch.chat.pace import Pace
 from lexsearch.chat.waits import seconds_to_wait
-from lexsearch.errors import CaptionerError
+from lexsearch.errors import ModelError
 
 ERRORS = [
     # OpenAI
@@ -230,7 +230,7 @@ def test_an_environment_in_the_way_is_a_sentence(
 ) -> None:
     clean.setenv(variable, value)
     clean.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(CaptionerError, match=variable) as error:
+    with pytest.raises(ModelError, match=variable) as error:
         open_client(Address(url), "sk-key")
     assert said in str(error.value)
     assert "pw" not in str(error.value)

@@ -33,7 +33,8 @@ from lexsearch import chat as _chat
 from lexsearch.captioners import Waiting, open_captioner
 from lexsearch.captioners.mllm.framing import FILL, LEAST_SIDE
 from lexsearch.captioners.prompts import FOLLOW_UP, PROMPTS
-from lexsearch.captioners.server import API_KEY, Server
+from lexsearch.captioners.server import Server
+from lexsearch.chat import API_KEY
 from lexsearch.chat.completions import read_completion
 from lexsearch.chat.faults import Blame, read, whose
 from lexsearch.chat.waits import moment

