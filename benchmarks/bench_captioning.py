@@ -40,6 +40,7 @@ from random_llava import make_config, make_processor, tiny_config, tiny_processo
 from lexsearch.captioners import mllm
 from lexsearch.captioners.mllm import runner as _engine
 from lexsearch.captioners.mllm.weights import Weights
+from lexsearch.captioners.prompts import resolve_prompt
 from lexsearch.images import crops
 from lexsearch.images.files import open_picture
 from lexsearch.records import View
@@ -110,7 +111,7 @@ def measure(options: argparse.Namespace, scratch: Path) -> None:
         f"{time.strftime('%Y-%m-%d')}, {name}, torch {torch.__version__}: LLaVA-1.5 "
         f"{'tiny' if options.tiny else options.model}, {count(model) / 1e9:.2f} G parameters, bf16"
     )
-    rows = []
+    rows: list[float] = []
     for batch in batches:
         captioner = captioner_of(model, scratch, options.tokens, device, batch)
         captioner.load()
@@ -173,7 +174,7 @@ def draw(config: Any, device: str) -> Any:
 def captioner_of(model: Any, folder: Path, tokens: int, device: str, batch: int | None) -> Any:
     """An Mllm as it always is, but for the two steps that read weights from a disk."""
     weights = Weights(folder, "random", "0", count(model), 0)
-    mllm.find_weights = lambda _: weights
+    mllm.find_weights = lambda _: weights  # type: ignore[attr-defined, assignment]
     _engine._COMPILE_AFTER = 0
     _engine.load_model = lambda *_: model
     captioner = mllm.Mllm(
@@ -194,7 +195,7 @@ def naive(model: Any, processor: Any, given: Iterator[View], tokens: int) -> flo
     images = [view.image for view in given]
 
     def describe(image: Image.Image) -> None:
-        content = [{"type": "image"}, {"type": "text", "text": mllm.resolve_prompt("captions")}]
+        content = [{"type": "image"}, {"type": "text", "text": resolve_prompt("captions")}]
         turns = [{"role": "user", "content": content}]
         text = processor.apply_chat_template(turns, add_generation_prompt=True)
         inputs = processor(images=image, text=text, return_tensors="pt")

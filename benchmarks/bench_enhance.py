@@ -17,7 +17,7 @@ import json
 import random
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from common import data_folder
 
@@ -92,7 +92,7 @@ def recalls(
     """R@1/R@10."""
     first = ten = 0
     for doc_id, query, also in asked:
-        several = {"also": also, "fuse": how, "weight": weight} if how else {}
+        several: dict[str, Any] = {"also": also, "fuse": how, "weight": weight} if how else {}
         names = [hit.doc_id for hit in index.rank(query, 10, mode=mode, **several)]
         first += names[:1] == [doc_id]
         ten += doc_id in names

@@ -23,7 +23,7 @@ import time
 from datetime import datetime
 from pathlib import Path
 
-from common import fresh, json_lines, say, table
+from common import Command, fresh, json_lines, say, table
 
 _THREADS = min(4, os.cpu_count() or 1)
 
@@ -96,7 +96,8 @@ def time_import(file: Path, index: Path) -> float:
 
 def time_pyserini(folder: Path, index: Path) -> float:
     runner = Path(__file__).with_name("pyserini_module.py")
-    command = [sys.executable, runner, "pyserini.index.lucene", "--collection", "JsonCollection"]
+    command: Command = [sys.executable, runner, "pyserini.index.lucene"]
+    command += ["--collection", "JsonCollection"]
     command += ["--input", folder, "--index", index, "--threads", str(_THREADS)]
     command += ["--generator", "DefaultLuceneDocumentGenerator"]
     command += ["--storePositions", "--storeContents"]

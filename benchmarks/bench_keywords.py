@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from common import LEXSEARCH, data_folder, seconds, table
+from common import LEXSEARCH, Command, data_folder, seconds, table
 
 import lexsearch
 from lexsearch.images.crops import fixed, whole
@@ -106,7 +106,7 @@ def p50(search: Callable[[str], object], words: list[str], count: int) -> float:
 
 
 def cold_p50(place: Path, mode: str, words: list[str], count: int) -> float:
-    command = [LEXSEARCH, "query", "--index", place, "--mode", mode]
+    command: Command = [LEXSEARCH, "query", "--index", place, "--mode", mode]
     return 1000 * statistics.median(
         seconds([*command, text]) for text in queries(words, count, _COLD)
     )

@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from common import LEXSEARCH, documents, say, table
+from common import LEXSEARCH, Command, documents, say, table
 
 
 def main() -> None:
@@ -38,7 +38,7 @@ def main() -> None:
 def import_stream(count: int, length: int) -> int:
     """The peak resident memory, in bytes, of an import of `count` documents through a pipe."""
     with tempfile.TemporaryDirectory() as scratch:
-        command = [LEXSEARCH, "import", "-", "--quiet", "--index", Path(scratch) / "index"]
+        command: Command = [LEXSEARCH, "import", "-", "--quiet", "--index", Path(scratch) / "index"]
         importing = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
         assert importing.stdin is not None
         with importing.stdin as pipe:

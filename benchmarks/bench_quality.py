@@ -19,9 +19,9 @@ import tempfile
 from pathlib import Path
 
 import ir_measures
+from common import LEXSEARCH, Command
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-LEXSEARCH = Path(sys.executable).with_name("lexsearch")
 VIEWS = {"none": 1, "fixed": 18}
 
 
@@ -49,7 +49,8 @@ def measure(folder: Path, indexes: Path) -> None:
     qrels = list(ir_measures.read_trec_qrels(str(folder / "qrels.txt")))
     for crops, views in VIEWS.items():
         index = indexes / crops
-        command = [LEXSEARCH, "index", folder / "images", "--index", index, "--crops", crops]
+        command: Command = [LEXSEARCH, "index", folder / "images"]
+        command += ["--index", index, "--crops", crops]
         subprocess.run(command, check=True, stdout=sys.stderr)
         run = search(index, folder / "topics.tsv")
         mean = ir_measures.calc_aggregate([ir_measures.AP], qrels, run)[ir_measures.AP]
@@ -62,7 +63,8 @@ def measure(folder: Path, indexes: Path) -> None:
 
 
 def search(index: Path, topics: Path) -> list[ir_measures.ScoredDoc]:
-    command = [LEXSEARCH, "query", "--index", index, "--topics", topics, "--trec", "-k", "1000"]
+    command: Command = [LEXSEARCH, "query"]
+    command += ["--index", index, "--topics", topics, "--trec", "-k", "1000"]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     return [
         row._replace(doc_id=Path(row.doc_id).stem)  # the labels name photos without .jpg

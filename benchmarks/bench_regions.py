@@ -23,13 +23,14 @@ from collections import defaultdict
 from pathlib import Path
 from unittest.mock import patch
 
+from common import LEXSEARCH, Command
+
 import lexsearch
 from lexsearch.images.crops import NAMES, boxes, stage_of
 from lexsearch.records import Box
 from lexsearch.searching import evidence
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-LEXSEARCH = Path(sys.executable).with_name("lexsearch")
 NINTHS = [name for name in NAMES if stage_of(name) == "fixed" and name.endswith("ninth")]
 
 
@@ -47,7 +48,7 @@ def main() -> None:
 
 
 def measure(folder: Path, place: Path) -> None:
-    command = [LEXSEARCH, "index", folder / "images", "--index", place]
+    command: Command = [LEXSEARCH, "index", folder / "images", "--index", place]
     subprocess.run(command, check=True, stdout=sys.stderr)
     asked, tried = 0, []
     with lexsearch.open(place, create=False) as index:

@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from common import LEXSEARCH, fresh, say, seconds, table
+from common import LEXSEARCH, Command, fresh, say, seconds, table
 from PIL import Image
 
 from lexsearch.captioners import Captioner
@@ -32,8 +32,8 @@ def main() -> None:
         say(f"making and indexing {options.files:,} pictures ...")
         make_pictures(folder, options.files)
         fresh(index_first, folder, index)
-        again = [LEXSEARCH, "index", folder, "--index", index, "--quiet"]
-        nothing = [LEXSEARCH, "status", "--index", index]
+        again: Command = [LEXSEARCH, "index", folder, "--index", index, "--quiet"]
+        nothing: Command = [LEXSEARCH, "status", "--index", index]
         times = [(seconds(again), seconds(nothing)) for _ in range(options.runs)]
     rescan, status = (statistics.median(column) for column in zip(*times, strict=True))
     rows = [

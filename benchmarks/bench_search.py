@@ -98,10 +98,15 @@ def import_file(file: Path, index: Path) -> None:
 
 def _times(search: Callable[[str, int], object]) -> list[float]:
     words = Words(seed=2)
-    return [
-        p50(lambda text, k=k: search(text, k), [words.query(length) for _ in range(_ROUND)])
-        for length, k in _SHAPES
-    ]
+    times = []
+    for length, k in _SHAPES:
+        queries = [words.query(length) for _ in range(_ROUND)]
+
+        def ask(text: str, k: int = k) -> object:
+            return search(text, k)
+
+        times.append(p50(ask, queries))
+    return times
 
 
 def time_lexsearch(place: Path, count: int, length: int) -> list[float]:

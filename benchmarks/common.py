@@ -18,6 +18,7 @@ import numpy as np
 
 REPOSITORY = Path(__file__).parent.parent
 LEXSEARCH = Path(sys.executable).with_name("lexsearch")
+Command = list[str | Path]
 _PLAIN = """a man woman child dog cat horse sheep cow bus car train truck boat bicycle bench kite
 umbrella bottle cup fork knife spoon bowl banana apple sandwich orange broccoli carrot pizza cake
 chair couch plant bed table screen laptop mouse remote keyboard phone microwave oven toaster sink
@@ -87,13 +88,13 @@ def json_lines(file: Path, count: int, length: int, names: tuple[str, str]) -> P
     return file
 
 
-def median_seconds(command: Sequence[str | Path], runs: int) -> float:
+def median_seconds(command: Command, runs: int) -> float:
     """The median time of a command, from process start to exit; the first run is not counted."""
     times = [seconds(command) for _ in range(runs + 1)]
     return statistics.median(times[1:])
 
 
-def seconds(command: Sequence[str | Path]) -> float:
+def seconds(command: Command) -> float:
     """How long a command takes, from process start to exit; it must succeed."""
     start = time.perf_counter()
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

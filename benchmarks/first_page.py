@@ -25,7 +25,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import lexsearch
 from lexsearch.engines.weights import WEIGHTS, RankingWeights
@@ -66,7 +66,8 @@ def main() -> None:
     parser.add_argument("--weights", nargs="*", default=[], help="ranking weights: early=0")
     options = parser.parse_args()
     changes = dict(one.split("=") for one in options.weights)
-    weights = replace(WEIGHTS, **{name: float(value) for name, value in changes.items()})
+    values: dict[str, Any] = {name: float(value) for name, value in changes.items()}
+    weights = replace(WEIGHTS, **values)
     with tempfile.TemporaryDirectory() as scratch:
         for name in options.only:
             folder = (options.indexes or Path(scratch)) / name

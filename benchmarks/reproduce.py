@@ -22,6 +22,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from common import LEXSEARCH, Command
+
 from lexsearch.evaluation import tasks
 from lexsearch.evaluation.dataset import Dataset
 from lexsearch.evaluation.datasets import open_dataset
@@ -35,7 +37,6 @@ from lexsearch.index import Index
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 PAGE = REPOSITORY / "docs" / "reproduce.md"
-LEXSEARCH = Path(sys.executable).with_name("lexsearch")
 Chosen = Callable[[str], bool]
 
 
@@ -224,7 +225,8 @@ def speed(data: Path, plots: Path | None) -> Iterator[str]:
         for title, prefix in (("VinVL", "vinvl/"), ("human", "human/")):
             rows = [row for row in rows_of(folder) if row["caption_id"].startswith(prefix)]
             lines = map(json.dumps, rows)
-            command = [LEXSEARCH, "evaluate", "--captions", "-", "--data", instances, "--json"]
+            command: Command = [LEXSEARCH, "evaluate", "--captions", "-"]
+            command += ["--data", instances, "--json"]
             started = time.monotonic()
             done = subprocess.run(
                 command, input="\n".join(lines), text=True, stdout=subprocess.PIPE, check=True
@@ -261,7 +263,8 @@ def photos(data: Path, plots: Path | None) -> Iterator[str]:
     with tempfile.TemporaryDirectory() as scratch:
         for crops, views in {"none": 1, "fixed": 18}.items():
             place = Path(scratch) / crops
-            command = [LEXSEARCH, "index", folder / "images", "--index", place, "--crops", crops]
+            command: Command = [LEXSEARCH, "index", folder / "images"]
+            command += ["--index", place, "--crops", crops]
             subprocess.run(command, check=True, stdout=sys.stderr)
             with Index(place) as index:
                 source = IndexSource(index, dataset.images, only=True)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -74,10 +75,10 @@ def environment() -> dict[str, str]:
 def run_python(environment: dict[str, str], tmp_path: Path) -> Run:
     """Run a Python program text in a process of its own, and return how it ended."""
 
-    def run(program: str, *arguments: object, **options: object) -> subprocess.CompletedProcess:
+    def run(program: str, *arguments: object, **options: Any) -> subprocess.CompletedProcess:
         command = [sys.executable, "-c", program, *map(str, arguments)]
         settings = {"env": environment, "cwd": tmp_path, "text": True, "capture_output": True}
-        return subprocess.run(command, timeout=120, **{**settings, **options})
+        return subprocess.run(command, **{"timeout": 120, **settings, **options})
 
     return run
 
@@ -85,7 +86,7 @@ def run_python(environment: dict[str, str], tmp_path: Path) -> Run:
 def command_in(folder: Path, environment: dict[str, str]) -> Run:
     """Run the real `lexsearch` command in a folder."""
 
-    def run(*arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
+    def run(*arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "lexsearch.cli", *map(str, arguments)]
         settings = {"cwd": folder, "env": environment, "text": True, "capture_output": True}
         return subprocess.run(command, **{**settings, **options})
@@ -108,13 +109,13 @@ class Server:
     def port(self) -> int:
         return int(urlsplit(self.url).port or 0)
 
-    def get(self, path: str, **parameters: object) -> requests.Response:
+    def get(self, path: str, **parameters: Any) -> requests.Response:
         return requests.get(f"{self.url}{path}", params=parameters, timeout=60)
 
     def memory(self) -> float:
         """Resident, in MiB."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024
+        return int(re.findall(r"VmRSS:\s+(\d+)", status)[0]) / 1024
 
 
 Serve = Callable[..., AbstractContextManager[Server]]
@@ -160,7 +161,7 @@ lexsearch.cli.main()
 def lexsearch_command(run_python: Run) -> Run:
     """Run the `lexsearch` command, with the fake captioner in place of the default one."""
 
-    def run(*arguments: object, **options: object) -> subprocess.CompletedProcess:
+    def run(*arguments: object, **options: Any) -> subprocess.CompletedProcess:
         return run_python(_FAKE_CLI, *arguments, **options)
 
     return run

@@ -58,7 +58,7 @@ class FakeCaptioner(Captioner):
     def caption(self, views: Sequence[View]) -> list[Answer]:
         assert views, "a captioner is never asked about nothing"
         colours = [_mean_colour(view.image) for view in views]
-        if self._fails_on in map(_nearest, colours):
+        if self._fails_on in [*map(_nearest, colours)]:
             raise CaptionerError(f"cannot look at anything {self._fails_on}")
         self.batches.append(len(views))
         time.sleep(self._delay)

@@ -61,7 +61,7 @@ def make_processor(side: int, patch: int, words: int) -> Any:
     )
 
 
-def make_config(vision: dict[str, int], text: dict[str, int]) -> Any:
+def make_config(vision: dict[str, Any], text: dict[str, Any]) -> Any:
     """LLaVA-1.5's architecture, in the given sizes; for `make_processor`'s vocabulary."""
     from transformers import CLIPVisionConfig, LlamaConfig, LlavaConfig
 

@@ -1,5 +1,8 @@
 """Tiny models of random weights, each of a real architecture with its real processor."""
 
+# mypy: disable-error-code="attr-defined, call-arg"
+# (configurations of transformers take more than their signatures say)
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -209,7 +212,7 @@ def llava_onevision() -> tuple[Any, Any]:
 _QWEN = ("<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>")
 
 
-def _qwen_parts(patch: int) -> tuple[Any, int, Any, Any, dict[str, int]]:
+def _qwen_parts(patch: int) -> tuple[Any, int, Any, Any, dict[str, Any]]:
     from transformers import Qwen2VLVideoProcessor
     from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 

@@ -67,7 +67,7 @@ def _starts_nothing(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
         monkeypatch.setattr("lexsearch.engines.lucene.classes.load", _refuse_java)
 
 
-class _Refused(subprocess.Popen):  # type: ignore[type-arg]
+class _Refused(subprocess.Popen):
     def __init__(self, *arguments: object, **options: object) -> None:
         pytest.fail("a fast test started a process: mark it `process`", pytrace=False)
 

@@ -66,7 +66,8 @@ def look(image: Image.Image) -> str:
     votes: Counter[tuple[int, int]] = Counter()
     for x in range(2, image.width, image.width // 48):
         for y in range(2, image.height, image.height // 48):
-            red, green, blue = image.getpixel((x, y))
+            pixel: Any = image.getpixel((x, y))
+            red, green, blue = pixel
             if abs(red % 16 - 8) < 5 and abs(green % 16 - 8) < 5:
                 votes[red // 16 * 16 + green // 16, blue // 7] += 1
     pictures: Counter[int] = Counter()
@@ -238,13 +239,13 @@ class Storm:
         }
         with lexsearch.open(self.folder / "index") as index:
             rows = [json.loads(line) for line in index.export_captions()]
-        said = defaultdict(list)
+        said: dict[tuple[str, str], list[str]] = defaultdict(list)
         for row in rows:
             if row["captioner"] == "server":
                 said[Path(row["path"]).name, row["crop"]].append(row["text"])
-        for view, words in expected.items():
-            if said[view] != [words]:
-                faults.append(f"{view}: {said[view]} instead of {words}")
+        for place, words in expected.items():
+            if said[place] != [words]:
+                faults.append(f"{place}: {said[place]} instead of {words}")
         given: dict[str, list[float]] = defaultdict(list)
         for when, view in self._answers():
             given[view].append(when)

@@ -187,7 +187,8 @@ def test_missing_and_broken_pictures_are_noted(
 def test_what_is_no_dual_encoder_is_told(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(EvaluationError, match="cannot be loaded"):
         DualEncoder(str(tmp_path))
-    config = BertConfig(**{key: TEXT[key] for key in list(TEXT)[:5]})
+    sizes: dict[str, Any] = {key: TEXT[key] for key in list(TEXT)[:5]}
+    config = BertConfig(**sizes)
     BertModel(config).save_pretrained(tmp_path)
     save_tokenizer(tmp_path)
     CLIPImageProcessorPil().save_pretrained(tmp_path)

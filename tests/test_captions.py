@@ -4,6 +4,7 @@ import errno
 import os
 from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -25,7 +26,7 @@ TAGGER, OTHER, HUMAN = (
 
 
 def caption(
-    doc_id: str = "a", crop: str = "whole", text: str | None = "a dog", **more: object
+    doc_id: str = "a", crop: str = "whole", text: str | None = "a dog", **more: Any
 ) -> Caption:
     return Caption(doc_id, crop, text, captioner=TAGGER)._replace(**more)
 

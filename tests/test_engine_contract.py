@@ -153,7 +153,8 @@ def leaves(draw: st.DrawFn) -> Node:
     if kind == "phrase":
         rows = draw(st.lists(term, min_size=2, max_size=4, unique=True))
         field = CONTENTS if field == SAID else field
-        places = [(place, (text,)) for place, text in enumerate(rows)]
+        places: list[tuple[int, tuple[str, ...]]] = []
+        places += [(place, (text,)) for place, text in enumerate(rows)]
         if len(places) > 2:  # two words that may stand in one place
             places[-2:] = [(places[-2][0], (rows[-2], rows[-1]))]
         return Phrase(field, tuple(places), draw(st.integers(0, 2)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -42,7 +42,7 @@ class Talker(LanguageModel):
         self.answer = answer
         self.asked: list[Ask] = []
 
-    def ask(self, asked: list[Ask]) -> list[str]:
+    def ask(self, asked: Sequence[Ask]) -> list[str | ModelError]:
         self.asked += asked
         return [self.answer] * len(asked)
 

@@ -200,8 +200,8 @@ def read_only(tmp_path: Path) -> Iterator[Callable[[Path], Path]]:
             return folder
         place = tmp_path / "read-only"
         place.mkdir()
-        for command in (["--bind", folder, place], ["-o", "remount,ro,bind", place]):
-            if subprocess.run(["mount", *command], capture_output=True).returncode:
+        for options in (["--bind", str(folder)], ["-o", "remount,ro,bind"]):
+            if subprocess.run(["mount", *options, place], capture_output=True).returncode:
                 pytest.skip("root may write everywhere and cannot mount here")
         mounted.append(place)
         return place

@@ -6,6 +6,7 @@ import shutil
 import struct
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,7 +27,7 @@ def scene(seed: int = 0) -> Image.Image:
     return Image.fromarray(coarse).resize((160, 120), Image.Resampling.BICUBIC)
 
 
-def save(place: Path, image: Image.Image, **options: object) -> Path:
+def save(place: Path, image: Image.Image, **options: Any) -> Path:
     place.parent.mkdir(parents=True, exist_ok=True)
     image.save(place, **options)
     return place

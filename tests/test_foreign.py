@@ -23,7 +23,7 @@ def pictures(index: Index, photos: Path) -> Path:
 
 
 def names(index: Index, query: str) -> list[str]:
-    return sorted(str(Path(hit.path).name) for hit in index.search(query))
+    return sorted(str(Path(hit.path or "").name) for hit in index.search(query))
 
 
 def write(place: Path, *rows: object) -> Path:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -19,8 +20,8 @@ from lexsearch.images.files import (
     find,
     hash_file,
     open_picture,
-    pixel_bound,
 )
+from lexsearch.images.pillow import pixel_bound
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 
@@ -90,7 +91,8 @@ def test_modes_of_colour(tmp_path: Path, mode: str) -> None:
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
 def test_what_is_transparent_is_white(tmp_path: Path, mode: str) -> None:
     clear = Image.new("RGBA", (20, 20), (0, 0, 0, 0))
-    clear.convert(mode).save(tmp_path / "clear.png", **({"transparency": 0} if mode == "P" else {}))
+    options: dict[str, Any] = {"transparency": 0} if mode == "P" else {}
+    clear.convert(mode).save(tmp_path / "clear.png", **options)
     assert open_picture(str(tmp_path / "clear.png")).image.getpixel((5, 5)) == (255, 255, 255)
 
 

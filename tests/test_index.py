@@ -44,8 +44,8 @@ def counts(report: Report) -> dict[str, int]:
     return {name: number for name, number in numbers.items() if number}
 
 
-def saying(index: Index, name: str | Path, crop: str = "whole") -> list[str | None]:
-    return [row.text for row in index.describe(name).captions if row.crop == crop]
+def saying(index: Index, name: str | Path, crop: str = "whole") -> list[str]:
+    return [row.text or "" for row in index.describe(name).captions if row.crop == crop]
 
 
 class TestAdding:
@@ -115,9 +115,9 @@ class TestAdding:
         assert len(captioner.captioned) == 3 * 18, "nothing was asked twice"
         crops = {n: len(index.describe(photos / f"{n:04}.png").captions) for n in range(3)}
         assert crops == {0: 18, 1: 17, 2: 18}
-        captioner = FakeCaptioner()
-        assert index.add(photos, captioner=captioner).undescribed == []
-        assert [crop for _, crop in captioner.captioned] == ["top half"], "it alone is asked again"
+        other = FakeCaptioner()
+        assert index.add(photos, captioner=other).undescribed == []
+        assert [crop for _, crop in other.captioned] == ["top half"], "it alone is asked again"
         assert index.status().undescribed == ()
 
     def test_a_captioner_that_cannot_go_on_ends_the_run_and_the_next_goes_on(self, index, photos):

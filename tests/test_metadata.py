@@ -5,6 +5,7 @@ import os
 import struct
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from defusedxml.common import DefusedXmlException
@@ -37,7 +38,7 @@ def photo(place: Path, *, xmp: str = "", iptc: bytes = b"", **exif: object) -> P
     for name, value in exif.items():
         tag = ExifTags.Base[name]
         (tags.get_ifd(ExifTags.IFD.Exif) if name in IN_EXIF else tags)[tag] = value
-    options = {"xmp": xmp.encode()} if xmp else {}
+    options: dict[str, Any] = {"xmp": xmp.encode()} if xmp else {}
     image.save(place, exif=tags, **options)
     if iptc:
         resource = b"8BIM\x04\x04\x00\x00" + struct.pack(">I", len(iptc)) + iptc

@@ -7,6 +7,7 @@ import random
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -151,7 +152,8 @@ class TestCaptions:
 class TestOtherModels:
     @pytest.mark.parametrize("framing", ["pad", "processor"])
     def test_that_take_views_of_several_shapes(self, tiny, tmp_path: Path, framing: str) -> None:
-        options = {"model": str(save_tiny_llava_next(tmp_path / "next")), "framing": framing}
+        options: dict[str, Any] = {"framing": framing}
+        options["model"] = str(save_tiny_llava_next(tmp_path / "next"))
         options |= {"follow_up": True, "max_new_tokens": 5}
         given = [*views(), view(8, (200, 100)), view(9, (400, 60))]
         together = tiny(batch_size=4, **options)

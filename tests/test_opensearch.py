@@ -13,7 +13,7 @@ from lexsearch.engines import open_engine, open_writer
 from lexsearch.engines import opensearch as engine_module
 from lexsearch.engines.nodes import Bool, MatchAll, ScoredQuery, Term
 from lexsearch.engines.opensearch import COMMITS, OpenSearchEngine, cluster
-from lexsearch.engines.opensearch.address import read_address
+from lexsearch.engines.opensearch.address import connect, read_address
 from lexsearch.engines.opensearch.writer import OpenSearchWriter
 from lexsearch.errors import (
     EngineBroken,
@@ -98,7 +98,7 @@ def test_a_password_in_an_address_is_refused_and_not_repeated() -> None:
 def test_a_user_comes_from_the_environment_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LEXSEARCH_OPENSEARCH_USER", "me")
     monkeypatch.setenv("LEXSEARCH_OPENSEARCH_PASSWORD", "hunter2")
-    transport = cluster.connect(read_address("opensearch+https://127.0.0.1:1/photos"))
+    transport = connect(read_address("opensearch+https://127.0.0.1:1/photos"))
     [connection] = transport.connection_pool.connections
     assert connection.headers["authorization"].startswith("Basic ")
     assert connection.use_ssl
@@ -227,7 +227,7 @@ def test_a_warm_query_with_passages_takes_two_round_trips(
     monkeypatch.setattr(cluster.Cluster, "ask", counted(cluster.Cluster.ask, asked))
     query = parse("bus, traffic light")
     searcher.find(query, 10, "best", "best")
-    engine._now.looked -= 5  # type: ignore[union-attr]
+    engine._now.looked -= 5
     asked.clear()
     found = searcher.find(query, 10, "best", "best")
     assert len(found.documents) == len([row for row in found.stored if row.passages]) == 10
@@ -235,8 +235,8 @@ def test_a_warm_query_with_passages_takes_two_round_trips(
     assert COMMITS  # by which this process sees its own commits at once
 
 
-def counted(ask, asked: list[str]):  # type: ignore[no-untyped-def]
-    def counting(self, method: str, path: str, *arguments: object, **options: object) -> object:  # type: ignore[no-untyped-def]
+def counted(ask, asked: list[str]):
+    def counting(self, method: str, path: str, *arguments: object, **options: object) -> object:
         asked.append(re.sub(r"-\w+/", "/", path))
         return ask(self, method, path, *arguments, **options)
 

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pyarrow.parquet as pq
@@ -49,8 +50,8 @@ def completion(text: object, **more: object) -> bytes:
     return json.dumps({"choices": [choice]}).encode()
 
 
-def error(status: int, **headers: str) -> Callable[[BaseHTTPRequestHandler], None]:
-    def answer(handler: BaseHTTPRequestHandler) -> None:
+def error(status: int, **headers: str) -> Callable[[_Handler], None]:
+    def answer(handler: _Handler) -> None:
         handler.server.respond(handler, status, b'{"error": {"message": "alas"}}', headers)
 
     return answer
@@ -70,8 +71,8 @@ class Endpoint(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.url = f"http://127.0.0.1:{self.server_port}/v1"
-        self.wrongs: list[Callable[[BaseHTTPRequestHandler], None]] = []
-        self.poison: dict[tuple[int, int, int], Callable[[BaseHTTPRequestHandler], None]] = {}
+        self.wrongs: list[Callable[[_Handler], None]] = []
+        self.poison: dict[tuple[int, int, int], Callable[[_Handler], None]] = {}
         self.requests: list[dict] = []
         self.headers: list[dict[str, str]] = []
         self.times: list[float] = []
@@ -118,7 +119,7 @@ class _Handler(BaseHTTPRequestHandler):
             server.most = max(server.most, server.now)
         try:
             time.sleep(server.delay)
-            colour = image.convert("RGB").getpixel((image.width // 2, image.height // 2))
+            colour: Any = image.convert("RGB").getpixel((image.width // 2, image.height // 2))
             near = [
                 poison
                 for poisonous, poison in server.poison.items()
@@ -165,7 +166,7 @@ def half_a_body(handler) -> None:
     handler.close_connection = True
 
 
-def says(body: bytes) -> Callable[[BaseHTTPRequestHandler], None]:
+def says(body: bytes) -> Callable[[_Handler], None]:
     return lambda handler: handler.server.respond(handler, 200, body, {})
 
 
@@ -276,7 +277,7 @@ class TestRequests:
         assert sent.size == (max(width, height, LEAST_SIDE),) * 2
         assert sent.format == "JPEG"
         if max(width, height) > min(width, height) + 16 and max(width, height) >= LEAST_SIDE:
-            corner = sent.getpixel((0, 0))
+            corner: Any = sent.getpixel((0, 0))
             assert all(abs(a - b) < 30 for a, b in zip(corner, FILL, strict=True))
 
     def test_are_under_way_together(self, ask, endpoint: Endpoint) -> None:
@@ -678,7 +679,13 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
-    command = [Path(sys.executable).with_name("transformers"), "serve", model, "--port", str(port)]
+    command: list[str | Path] = [
+        Path(sys.executable).with_name("transformers"),
+        "serve",
+        model,
+        "--port",
+        str(port),
+    ]
     command += ["--host", "127.0.0.1", "--device", "cpu", "--dtype", "float32"]
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
     log = folder / "log"

@@ -1,6 +1,7 @@
 """Captions in and out as JSON Lines."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from lexsearch.records import Box
 from lexsearch.storage.transfer import from_json, to_json
 
 
-def take(index: lexsearch.Index, *rows: dict[str, object]) -> tuple[int, int, int, int]:
+def take(index: lexsearch.Index, *rows: Mapping[str, object]) -> tuple[int, int, int, int]:
     came = index.import_captions(json.dumps(row) for row in rows)
     return came.added, came.unchanged, came.corrected, len(came.failed)
 

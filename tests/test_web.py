@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -24,6 +25,7 @@ import lexsearch.web
 from lexsearch.web import guard
 from lexsearch.web import service as asking
 from lexsearch.web.cache import Searches
+from lexsearch.web.guard import Guard
 from lexsearch.web.thumbnails import Thumbnails
 
 TOKEN = "a-token-for-tests"
@@ -104,7 +106,12 @@ def test_what_was_asked_before_is_remembered_until_the_index_changes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked, now = [], asking.search
-    monkeypatch.setattr(asking, "search", lambda *given: asked.append(given) or now(*given))
+
+    def search(*given: Any) -> Any:
+        asked.append(given)
+        return now(*given)
+
+    monkeypatch.setattr(asking, "search", search)
     with lexsearch.open(tmp_path / "index") as index, lexsearch.open(index.path) as other:
         other.import_captions([json.dumps({"doc_id": "one", "text": "a dog"})])
         searches = Searches(index)
@@ -320,8 +327,8 @@ def test_a_crop_that_is_not_there_is_named(server: Server) -> None:
 # Denying words
 
 
-def deny(server: Server, doc_id: str, *words: str, **more: object) -> requests.Response:
-    body = {"doc_id": doc_id, "words": words, **more}
+def deny(server: Server, doc_id: str, *words: str, **more: Any) -> requests.Response:
+    body = {"doc_id": doc_id, "words": list(words), **more}
     headers = {"x-lexsearch-token": TOKEN}
     return requests.put(f"{server.url}/api/denial", json=body, headers=headers, timeout=30)
 
@@ -479,11 +486,17 @@ def test_processes_over_one_index_agree_on_a_token(
     monkeypatch.setenv("LEXSEARCH_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("LEXSEARCH_TOKEN", raising=False)
     with lexsearch.open(folder / "index") as index, lexsearch.open(tmp_path / "other") as other:
-        tokens = {lexsearch.web.app(index)._token for _ in range(3)}
+        tokens = {token_of(index) for _ in range(3)}
         assert len(tokens) == 1
-        assert lexsearch.web.app(other)._token not in tokens
+        assert token_of(other) not in tokens
         monkeypatch.setenv("LEXSEARCH_TOKEN", "mine")
-        assert lexsearch.web.app(index)._token == "mine"
+        assert token_of(index) == "mine"
+
+
+def token_of(index: lexsearch.Index) -> str:
+    guard = lexsearch.web.app(index)
+    assert isinstance(guard, Guard)
+    return guard._token
 
 
 def test_full_paths_and_what_a_file_says_of_itself_stay_on_this_machine(

@@ -12,6 +12,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from conftest import Serve, Server
@@ -19,6 +20,9 @@ from fakes import COLOURS, FakeCaptioner, picture
 from PIL import Image
 
 import lexsearch
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Locator, Page, Request
 
 axe_playwright = pytest.importorskip("axe_playwright_python.sync_playwright")
 playwright = pytest.importorskip("playwright.sync_api")
@@ -30,7 +34,7 @@ MANY = 10_000
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[playwright.Browser]:
+def browser() -> Iterator[Browser]:
     found = next(filter(None, map(shutil.which, BROWSERS)), None)
     if found is None:
         pytest.skip(f"no browser is installed; looked for {', '.join(BROWSERS)}")
@@ -69,16 +73,16 @@ def server(folder: Path, serve: Serve) -> Iterator[Server]:
 
 
 @pytest.fixture
-def open_page(browser: playwright.Browser, server: Server) -> Iterator:
+def open_page(browser: Browser, server: Server) -> Iterator:
     """Open the page at an address; at the end nothing may have gone wrong in it."""
     faults: list[str] = []
     contexts = []
 
-    def check(request: playwright.Request) -> None:
+    def check(request: Request) -> None:
         if not request.url.startswith(server.url):
             faults.append(f"request to {request.url}")
 
-    def open_it(address: str = "", **options: object) -> playwright.Page:
+    def open_it(address: str = "", **options: Any) -> Page:
         context = browser.new_context(reduced_motion="reduce", **options)
         contexts.append(context)
         page = context.new_page()
@@ -100,13 +104,13 @@ def open_page(browser: playwright.Browser, server: Server) -> Iterator:
     assert faults == []
 
 
-def search(page: playwright.Page, words: str) -> None:
+def search(page: Page, words: str) -> None:
     page.locator("#query").fill(words)
     page.locator("#query").press("Enter")
     expect(page.locator("#busy")).not_to_have_class(re.compile("on"))
 
 
-def first(page: playwright.Page) -> playwright.Locator:
+def first(page: Page) -> Locator:
     return page.locator(".tile").first
 
 
@@ -310,6 +314,7 @@ def test_it_fits_a_phone_and_a_wall(open_page) -> None:
         wide = "document.documentElement.scrollWidth"
         assert page.evaluate(wide) <= size["width"]
         box = first(page).bounding_box()
+        assert box
         assert box["width"] > 90
         first(page).locator("a").click()
         expect(page.locator(".caption").first).to_be_attached()
@@ -366,7 +371,7 @@ def test_assistive_technology_has_no_serious_trouble(open_page, scheme: str) -> 
     assert serious(page) == []
 
 
-def serious(page: playwright.Page) -> list[tuple[str, str]]:
+def serious(page: Page) -> list[tuple[str, str]]:
     """What axe-core finds that is serious or critical: the rule, and where it is broken."""
     found = axe_playwright.Axe().run(page).response["violations"]
     return [

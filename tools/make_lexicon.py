@@ -146,8 +146,8 @@ def read_senses(folder: Path) -> dict[str, dict[str, float]]:
                 continue
             entry = line.split()
             synsets = entry[6 + int(entry[3]) :]
-            for number, synset in enumerate(synsets, 1):
-                weight = counts.get((entry[0], part, number), 0) + 1 / number**2
+            for rank, synset in enumerate(synsets, 1):
+                weight = counts.get((entry[0], part, rank), 0) + 1 / rank**2
                 word = entry[0].replace("_", " ")
                 senses[word][synset if name == "noun" else ""] += weight
     return senses
@@ -207,7 +207,7 @@ class Lexicon:
         words = {
             word: senses
             for word, senses in read_senses(folder).items()
-            if familiar.issuperset(re.split("[ -]", word))
+            if familiar >= set(re.split("[ -]", word))
         }
         self.terms = {word: " ".join(terms_of(word)) for word in words}
         self.written = {self.terms[word]: word for word in sorted(words, key=self.often(words))}
@@ -320,7 +320,7 @@ def main(folder: Path, words: Path) -> None:
 
     write_forms(folder)
     _analysis.analyzer.cache_clear()  # from here on with the new word forms
-    _analysis.ANALYZER.__init__()
+    _analysis.ANALYZER = _analysis.LuceneAnalyzer()
     write_kinds(folder, {word.lower() for word in words.read_text().split()})
 
 
