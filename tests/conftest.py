@@ -22,12 +22,14 @@ from skips import pytest_sessionfinish as pytest_sessionfinish
 from skips import pytest_terminal_summary as pytest_terminal_summary
 from speed import _starts_nothing as _starts_nothing
 from speed import pytest_collection_modifyitems as pytest_collection_modifyitems
+from speed import pytest_configure as pytest_configure
 from speed import pytest_ignore_collect as pytest_ignore_collect
 
 import lexsearch
 
 # A busy machine makes no test fail.
 settings.register_profile("lexsearch", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("fast", settings.get_profile("lexsearch"), max_examples=20)
 settings.load_profile("lexsearch")
 
 TESTS = Path(__file__).parent

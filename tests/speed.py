@@ -8,10 +8,12 @@ all the same fails where only the fast ones are asked for, so that it gets its m
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from hypothesis import settings
 
 _STARTING = {
     "index",
@@ -42,7 +44,7 @@ _MODULES = {
         "test_skips",
         "test_terminal",
     ),  # start processes
-    *("test_baselines", "test_mllm", "test_tagger"),  # load torch, or run networks
+    *("test_baselines", "test_mllm", "test_models", "test_tagger"),  # load torch, or run networks
 }
 _MARKS = ("java", "process", "slow")
 
@@ -50,6 +52,12 @@ _MARKS = ("java", "process", "slow")
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Modules without fast tests are not even imported for -m fast."""
     return (config.option.markexpr == "fast" and collection_path.stem in _MODULES) or None
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """A few examples of each property are enough for a quick look."""
+    if config.option.markexpr == "fast":
+        settings.load_profile("fast")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -60,11 +68,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("fast")
 
 
-@pytest.fixture(autouse=True)
-def _starts_nothing(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    if request.config.option.markexpr == "fast":
-        monkeypatch.setattr(subprocess, "Popen", _Refused)
-        monkeypatch.setattr("lexsearch.engines.lucene.classes.load", _refuse_java)
+@pytest.fixture(autouse=True, scope="session")
+def _starts_nothing(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Before all other fixtures, so that none of a module starts anything either."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.config.option.markexpr == "fast":
+            patch.setattr(subprocess, "Popen", _Refused)
+            patch.setattr("lexsearch.engines.lucene.classes.load", _refuse_java)
+        yield
 
 
 class _Refused(subprocess.Popen):

@@ -177,6 +177,7 @@ def test_pages_are_parts_of_one_list(party: lexsearch.Index) -> None:
     assert {page.total for page in pages} == {whole.total} == {len(whole)}
 
 
+@pytest.mark.java
 @given(
     st.lists(st.sampled_from(["dog", "birthday cake", "people", "car", "zebra"]), max_size=4),
     st.integers(1, 5),

@@ -275,6 +275,7 @@ class TestOddPictures:
             open_picture(str(place))
         assert capfd.readouterr().err == ""
 
+    @pytest.mark.slow
     def test_the_bound_on_pixels_holds_without_being_asked_for(self, tmp_path: Path) -> None:
         """180 million pixels: more than Pillow takes, and less than is refused."""
         file = io.BytesIO()

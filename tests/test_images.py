@@ -115,6 +115,7 @@ def test_the_first_picture_of_an_animation_is_taken(tmp_path: Path) -> None:
     assert_close(open_picture(str(tmp_path / "a.gif")).image.getpixel((4, 4)), RED)
 
 
+@pytest.mark.slow
 def test_a_hundred_megapixels_are_opened(tmp_path: Path) -> None:
     two_coloured(12_000, 9_000).save(tmp_path / "large.jpg")
     with pixel_bound(200_000_000):
@@ -124,6 +125,7 @@ def test_a_hundred_megapixels_are_opened(tmp_path: Path) -> None:
     assert_red_above_blue(picture)
 
 
+@pytest.mark.slow
 def test_too_many_pixels_are_refused_with_the_way_out(tmp_path: Path) -> None:
     Image.new("1", (20_000, 20_000)).save(tmp_path / "huge.png")
     with pixel_bound(1000), pytest.raises(ImageError, match="--max-pixels"):

@@ -135,6 +135,7 @@ def get(hub: Hub, environment: dict[str, str], tmp_path: Path) -> Callable[..., 
     return lambda name="smolvlm-256m", **more: run("captioners", "get", name, **more)
 
 
+@pytest.mark.process
 class TestGet:
     def test_says_the_size_first_and_gets_all_of_it(self, get, hub, tmp_path: Path) -> None:
         done = get()
@@ -214,6 +215,7 @@ class TestLadder:
         for one in ladder.LADDER:
             assert ladder.seconds_a_picture(one, fast) < ladder.seconds_a_picture(one, slow)
 
+    @pytest.mark.slow
     def test_a_trial_of_this_machine_is_short_and_positive(self) -> None:
         here = ladder.measure()
         assert here.cores == os.cpu_count()

@@ -152,6 +152,7 @@ def test_without_relevant_documents_there_is_nothing_to_measure() -> None:
         measures.curve([Judged(0, 3, ())], 3)
 
 
+@pytest.mark.slow
 def test_a_difference_in_every_query_is_significant_and_noise_is_not() -> None:
     run = {f"q{place}": place / 40 for place in range(40)}
     better = {

@@ -480,6 +480,7 @@ def test_head_is_get_without_the_body(server: Server) -> None:
         assert head.headers["content-type"] == got.headers["content-type"]
 
 
+@pytest.mark.java
 def test_processes_over_one_index_agree_on_a_token(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

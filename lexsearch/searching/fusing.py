@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from math import fsum
 from typing import Literal, NamedTuple, get_args
 
 from lexsearch.engines import ScoredDoc
@@ -96,14 +97,15 @@ def vote(
     """
     candidates = {doc_id for ranking in rankings for doc_id in ranking[:CANDIDATES]}
     voted: defaultdict[str, float] = defaultdict(float)
-    places: defaultdict[str, float] = defaultdict(float)
+    shares: defaultdict[str, list[float]] = defaultdict(list)
     for ranking, weight in zip(rankings, weights, strict=True):
         found = [doc_id for doc_id in ranking if doc_id in candidates]
         for doc_id in found[:votes]:
             voted[doc_id] += weight
         last = sorted(candidates.difference(found))
         for place, doc_id in enumerate((*found, *last), 1):
-            places[doc_id] += weight / (_LEVEL + place)
+            shares[doc_id].append(weight / (_LEVEL + place))
+    places = {doc_id: fsum(each) for doc_id, each in shares.items()}  # in whatever order
     whole = sum(weights)
     order = sorted(candidates, key=lambda one: (-voted[one], -places[one], one))
     return [Fused(one, voted[one] + places[one] / whole, voted[one]) for one in order]
