@@ -176,7 +176,12 @@ class _Run:
                         summed[doc_id] += weight * len(there)
                 return self._saturated(field, summed, min(self._idf(field, t) for t, _ in terms))
             case Phrase(field, positions):
-                idf = sum(self._idf(field, text) for _, texts in positions for text in texts)
+                idf = sum(
+                    self._idf(field, text)
+                    for _, texts in positions
+                    for text in texts
+                    if self._state.frequency(Term(field, text))
+                )
                 return self._saturated(field, self._phrase(node), idf)
             case Sqrt(inner, slope, intercept):
                 scores = self.scores(inner)

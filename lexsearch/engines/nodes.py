@@ -37,8 +37,8 @@ class Synonyms(NamedTuple):
 class Phrase(NamedTuple):
     """Documents where terms stand at these places: (place, any of these terms).
 
-    Scored by BM25, with the sum of the idf of all terms. slop: how far off they may stand, at a
-    frequency of 1 / (1 + how far).
+    Scored by BM25, with the sum of the idf of all terms that any document has. slop: how far off
+    they may stand, at a frequency of 1 / (1 + how far).
     """
 
     field: str
