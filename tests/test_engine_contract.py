@@ -227,7 +227,10 @@ def test_counts_are_the_same_everywhere(
     for held in both:
         held.hold(documents)
     ours, theirs = (held.engine for held in both)
-    asked = [Term(field, text) for text in ("", *other_terms, *terms_of["porter"])]
+    texts = [*other_terms, *terms_of["porter"]]
+    if field != DATE:  # Lucene keeps an empty date as a term; dates have no idf, so none asks
+        texts.append("")
+    asked = [Term(field, text) for text in texts]
     assert ours.frequencies(asked) == theirs.frequencies(asked)
     assert ours.count() == theirs.count() == len(documents)
     ids = [*(document.doc_id for document in documents), "nobody"]
