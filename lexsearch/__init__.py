@@ -108,7 +108,8 @@ _HOMES = {
 
 def open(path: str | os.PathLike[str] = "indexes/default", *, create: bool = True) -> Index:
     """The index at `path`. A missing one is made by the first change, unless `create` is false:
-    then IndexNotFound is raised.
+    then IndexNotFound is raised. The address of a text index on a cluster,
+    "opensearch+https://HOST:PORT/NAME", is opened for reading.
     """
     from lexsearch.index import Index
 

@@ -19,9 +19,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from lexsearch.engines import ScoredDoc
+from lexsearch.engines import ScoredDoc, is_cluster
 from lexsearch.engines.weights import WEIGHTS, RankingWeights
-from lexsearch.errors import IndexNotFound, LexsearchError
+from lexsearch.errors import IndexNotFound, IndexReadOnly, LexsearchError
 from lexsearch.records import (
     WHOLE,
     Caption,
@@ -34,10 +34,11 @@ from lexsearch.records import (
     Suggestion,
 )
 from lexsearch.searching.fusing import fusion
+from lexsearch.searching.remote import RemoteSnapshot
 from lexsearch.searching.searcher import MATCHES, MODES, Match
-from lexsearch.searching.snapshot import Snapshots
+from lexsearch.searching.snapshot import FolderSnapshot, Snapshots
 from lexsearch.storage.settings import Settings, make_index, read_settings, settings_file
-from lexsearch.storage.status import PictureInfo, Status, status_of
+from lexsearch.storage.status import PictureInfo, Status
 from lexsearch.text.queries import parse, parse_plainly
 
 if TYPE_CHECKING:
@@ -64,6 +65,8 @@ class Index:
 
     Searching never waits, neither for a process that writes nor for another search; of several
     writers one works and the others raise IndexLocked. Methods may be called from several threads.
+
+    name: its folder, or the address that it was opened by.
     """
 
     def __init__(
@@ -76,16 +79,33 @@ class Index:
         """Open the index folder at `path`. A missing one is made by the first change, unless
         `create` is false; to search one that is missing raises IndexNotFound.
 
+        path: or the address of a text index on a cluster, "opensearch+https://HOST:PORT/NAME", to
+            search it where its folder is not at hand; to change it raises IndexReadOnly.
         weights: of the ranking, to measure other ones.
         Raises IndexNotFound when it is missing and `create` is false, or is a folder of something
         else.
         """
-        self.path = Path(path).expanduser().absolute()
         self._create = create
-        if settings_file(self.path).exists() or not create:
-            read_settings(self.path)
+        self._folder: Path | None = None
+        if is_cluster(path):
+            address = self.name = os.fspath(path)
+            self._snapshots = Snapshots(lambda number: RemoteSnapshot(address, number, weights))
+            return
+        folder = self._folder = Path(path).expanduser().absolute()
+        self.name = str(folder)
+        if settings_file(folder).exists() or not create:
+            read_settings(folder)
         self._refuse_other_folders()
-        self._snapshots = Snapshots(self.path, weights)
+        self._snapshots = Snapshots(lambda number: FolderSnapshot(folder, number, weights))
+
+    @property
+    def path(self) -> Path:
+        """The index's folder. Raises IndexReadOnly where it was opened by an address alone."""
+        if self._folder is not None:
+            return self._folder
+        raise IndexReadOnly(
+            f"{self.name} is searched by its address; to change it, name the index's folder"
+        )
 
     def _refuse_other_folders(self) -> None:
         if settings_file(self.path).exists() or not self.path.is_dir():
@@ -96,6 +116,8 @@ class Index:
     @property
     def settings(self) -> Settings:
         """As they are now, whoever changed them; of an index to be made, the usual ones."""
+        if self._folder is None:
+            return Settings(engine=self.name)
         is_to_be_made = self._create and not settings_file(self.path).exists()
         return Settings() if is_to_be_made else read_settings(self.path)
 
@@ -115,7 +137,7 @@ class Index:
         self._snapshots.drop()
 
     def __repr__(self) -> str:
-        return f"<lexsearch.Index {str(self.path)!r}>"
+        return f"<lexsearch.Index {self.name!r}>"
 
     def __len__(self) -> int:
         return len(self.documents())
@@ -134,7 +156,7 @@ class Index:
         """A picture that can be found, by its path or doc_id; None when there is none."""
         with self._snapshots.now() as now:
             doc_id = now.identify(name)
-            return now.describe(doc_id) if doc_id and now.catalog.is_listed(doc_id) else None
+            return now.describe(doc_id) if doc_id and now.is_listed(doc_id) else None
 
     # Searching
 
@@ -228,7 +250,7 @@ class Index:
     def documents(self) -> list[str]:
         """The doc_ids of all that can be found, in order."""
         with self._snapshots.now() as now:
-            return now.catalog.listed()
+            return now.listed()
 
     def contents(self) -> Iterator[Document]:
         """What can be found, as the text index has it: each with its captions in effect joined."""
@@ -252,14 +274,14 @@ class Index:
         (none for captions without a picture). Unknown and removed documents are left out.
         """
         with self._snapshots.now() as now:
-            return now.paths([doc_id for doc_id in doc_ids if now.catalog.is_listed(doc_id)])
+            return now.paths([doc_id for doc_id in doc_ids if now.is_listed(doc_id)])
 
     def newest(self, k: int = 10, *, skip: int = 0) -> tuple[list[str], int]:
         """The doc_ids of the pictures whose files changed last, after the first `skip`; and how
         many pictures there are.
         """
         with self._snapshots.now() as now:
-            return now.catalog.newest(k, skip), now.catalog.pictures()
+            return now.newest(k, skip)
 
     def describe(self, name: str | os.PathLike[str]) -> PictureInfo:
         """What is known of a picture, by its path or doc_id; LexsearchError when nothing is."""
@@ -268,15 +290,13 @@ class Index:
 
     def status(self) -> Status:
         """What is in the index, what is missing, and what failed."""
-        return self._snapshots.ask(
-            lambda now: status_of(self.path, now.settings, now.catalog, now.searchable())
-        )
+        return self._snapshots.ask(lambda now: now.status())
 
     def running(self) -> Running | None:
         """How far the process is that fills this index right now; None when there is none."""
         from lexsearch.storage.progress_file import running
 
-        return running(self.path)
+        return None if self._folder is None else running(self._folder)
 
     # Changing
 
@@ -284,11 +304,12 @@ class Index:
     def _writing(self) -> Iterator[Writer]:
         from lexsearch.storage.writer import writing
 
-        if not settings_file(self.path).exists():
+        folder = self.path
+        if not settings_file(folder).exists():
             if not self._create:
-                read_settings(self.path)
-            make_index(self.path)
-        with writing(self.path) as writer:
+                read_settings(folder)
+            make_index(folder)
+        with writing(folder) as writer:
             yield writer
 
     def add(
@@ -302,6 +323,7 @@ class Index:
         runner: Runner | None = None,
         exclude: Sequence[str] = (),
         include_removed: bool = False,
+        engine: str | None = None,
         progress: ProgressCallback = _ignore,
     ) -> Report:
         """Bring the index up to date with picture files and folders.
@@ -322,6 +344,7 @@ class Index:
         exclude: patterns as in `.gitignore` of what to leave out, from now on; "!PATTERN" takes
             one in again.
         include_removed: index what was removed, too; else only by its own path.
+        engine: where the text index is from now on, see `reindex`.
         Returns counts, the files that failed and the pictures that could not be described, with
         the reasons.
         """
@@ -348,6 +371,8 @@ class Index:
             if opened.spec is None and runner is not None:
                 raise LexsearchError("another runner needs the captioner's name or spec")
             with self._writing() as writer:
+                if engine is not None:
+                    writer.move_text_index(_engine_at(engine), progress)
                 writer.change_settings(replace(writer.settings, captioner=opened.key))
                 with publish_progress(self.path, progress) as tell:
                     return add(
@@ -375,7 +400,7 @@ class Index:
                 return
             if (self.path / "catalog.sqlite").exists():
                 with self._snapshots.now() as now:
-                    if any(now.catalog.files_under(path)):
+                    if isinstance(now, FolderSnapshot) and any(now.catalog.files_under(path)):
                         return
         raise LexsearchError(f"there is no file or folder {', '.join(paths)}")
 
@@ -403,11 +428,14 @@ class Index:
         *,
         k1: float | None = None,
         b: float | None = None,
+        engine: str | None = None,
         progress: ProgressCallback = _ignore,
     ) -> int:
         """Make the text index anew from the captions.
 
         k1, b: BM25's parameters in `paper` mode from now on.
+        engine: where the text index is from now on: "opensearch+https://HOST:PORT/NAME", an index
+            on a cluster; "embedded", in this index's folder.
         Returns how many pictures can be found.
         """
         changes: dict[str, Any] = {"k1": k1, "b": b}
@@ -415,7 +443,8 @@ class Index:
         with self._writing() as writer:
             ranking = replace(writer.settings.ranking, **changed)
             writer.change_settings(replace(writer.settings, ranking=ranking))
-            writer.rebuild(progress)
+            if engine is None or not writer.move_text_index(_engine_at(engine), progress):
+                writer.rebuild(progress)
         return self.status().searchable
 
     # Captions
@@ -505,6 +534,17 @@ class Index:
             writer.keep(corrections(doc_id, rows, writer.settings.captioner))
             writer.sync()
             writer.tidy()
+
+
+def _engine_at(text: str) -> str:
+    """As the settings have it. Raises LexsearchError for what is no address."""
+    if text == "embedded":
+        return ""
+    if not is_cluster(text):
+        raise LexsearchError(
+            f"{text} is no engine; write embedded, or an address opensearch+https://HOST:9200/NAME"
+        )
+    return text
 
 
 def _understood(query: str | Query, mode: str = "best", match: str = "best") -> Query:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import count
+from pathlib import Path
 
 import pytest
+from conftest import Run
+from fakes import FakeCaptioner, picture
 from nodes import Nodes
 
+import lexsearch
 from lexsearch.engines import open_engine, open_writer
 from lexsearch.engines import opensearch as engine_module
 from lexsearch.engines.nodes import Bool, MatchAll, ScoredQuery, Term
@@ -19,11 +23,12 @@ from lexsearch.errors import (
     EngineBroken,
     EngineOutdated,
     EngineUnavailable,
+    IndexReadOnly,
     IndexUnusable,
     LexsearchError,
     QueryTooLarge,
 )
-from lexsearch.records import Document, Passage
+from lexsearch.records import Document, Hit, Passage
 from lexsearch.searching.searcher import Searcher
 from lexsearch.text.analysis import SimpleAnalyzer
 from lexsearch.text.lexicon import Lexicon
@@ -241,3 +246,94 @@ def counted(ask, asked: list[str]):
         return ask(self, method, path, *arguments, **options)
 
     return counting
+
+
+# An index whose text index is on a cluster
+
+
+@pytest.fixture
+def there(nodes: Nodes) -> str:
+    return f"opensearch+http://{nodes.hosts}/photos-{next(NUMBERS)}?shards=2"
+
+
+def names(hits: Iterable[Hit]) -> set[str]:
+    return {Path(path).name for hit in hits for path in hit.paths}
+
+
+def test_an_index_on_a_cluster_is_searched_by_its_folder_and_by_its_address(
+    index: lexsearch.Index, photos: Path, captioner: FakeCaptioner, there: str
+) -> None:
+    for name, colour in (("a", (255, 0, 0)), ("b", (250, 0, 0)), ("c", (0, 0, 255))):
+        picture(photos / f"{name}.png", colour)
+    index.add(photos, captioner=captioner, engine=there)
+    assert index.settings.engine == there
+    assert not (index.path / "lucene").exists()
+    hits = index.search("red")
+    with lexsearch.open(there) as remote:
+        assert list(remote.search("red")) == list(hits)
+        assert names(remote.search("red")) == {"a.png", "b.png"}
+        assert list(remote) == list(index)
+        assert (
+            remote.search(f"like:{hits[0].doc_id}").total
+            == index.search(f"like:{hits[0].doc_id}").total
+        )
+        assert remote.status().searchable == len(remote) == 3
+        assert remote.describe(photos / "a.png").paths == index.describe(photos / "a.png").paths
+        assert remote.explain("red", hits[0].doc_id) == index.explain("red", hits[0].doc_id)
+        for change in (lambda: remote.add(photos), lambda: remote.remove("x"), remote.reindex):
+            with pytest.raises(IndexReadOnly, match="folder"):
+                change()
+        with pytest.raises(IndexReadOnly, match="folder"):
+            list(remote.export_captions())
+        index.remove(photos / "a.png")
+        assert names(remote.search("red")) == {"b.png"}
+
+
+def test_a_text_index_moves_to_a_cluster_and_back(
+    index: lexsearch.Index, photos: Path, captioner: FakeCaptioner, there: str
+) -> None:
+    picture(photos / "a.png", "red")
+    picture(photos / "b.png", "blue")
+    index.add(photos, captioner=captioner)
+    before = index.search("red")
+    assert index.reindex(engine=there) == 2
+    assert list(index.search("red")) == list(before)
+    index.remove(photos / "b.png")
+    assert index.reindex(engine="embedded") == 1
+    assert index.settings.engine == ""
+    assert not index.search("blue")
+    with pytest.raises(LexsearchError, match="embedded"):
+        index.reindex(engine="elastic")
+
+
+def test_a_cluster_that_is_gone_leaves_the_index_as_it_was(
+    index: lexsearch.Index,
+    photos: Path,
+    captioner: FakeCaptioner,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(cluster, "_WAITS", ())
+    picture(photos / "a.png", "red")
+    index.add(photos, captioner=captioner)
+    with pytest.raises(EngineUnavailable, match="cannot be reached"):
+        index.reindex(engine="opensearch+http://127.0.0.1:1/photos")
+    assert index.settings.engine == ""
+    assert len(index.search("red")) == 1
+
+
+def test_the_command_takes_an_engine_and_an_address(
+    lexsearch_command: Run, photos: Path, there: str
+) -> None:
+    picture(photos / "a.png", "red")
+    done = lexsearch_command("index", photos, "--engine", there)
+    assert done.returncode == 0, done.stderr
+    assert f"the text index at {there}" in lexsearch_command("status").stdout
+    found = lexsearch_command("query", "red", "--index", there, "--paths")
+    assert (found.returncode, found.stdout) == (0, f"{photos / 'a.png'}\n")
+    shown = lexsearch_command("show", photos / "a.png", "--index", there)
+    assert "red" in shown.stdout, shown.stderr
+    nothing = lexsearch_command("query", "zebra", "--index", there)
+    assert nothing.returncode == 1, nothing.stderr
+    refused = lexsearch_command("reindex", "--index", there)
+    assert refused.returncode not in (0, 1)
+    assert "Traceback" not in refused.stderr

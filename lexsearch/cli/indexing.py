@@ -35,6 +35,14 @@ _SHOWN_OF_PROMPT = 70  # characters
 _CAPTIONERS = ("auto", "tagger", "mllm", "server")
 
 
+_engine_option = click.option(
+    "--engine",
+    metavar="ADDRESS",
+    help="Where the text index is from now on: opensearch+https://HOST:9200/NAME, on a cluster "
+    "(docs/scale.md), or embedded, in the index's folder  [default: as it is].",
+)
+
+
 @click.command(
     name="index",
     epilog=examples(
@@ -152,6 +160,7 @@ _CAPTIONERS = ("auto", "tagger", "mllm", "server")
     is_flag=True,
     help="Index again what `lexsearch remove` took out.",
 )
+@_engine_option
 @json_option
 @quiet_option
 def index_command(
@@ -165,6 +174,7 @@ def index_command(
     price: float | None,
     exclude: tuple[str, ...],
     include_removed: bool,
+    engine: str | None,
     as_json: bool,
     quiet: bool,
     **options: object,
@@ -198,6 +208,7 @@ def index_command(
                 limit=limit,
                 exclude=exclude,
                 include_removed=include_removed,
+                engine=engine,
                 progress=progress,
             )
         except KeyboardInterrupt:
@@ -286,6 +297,7 @@ def status(path: str, as_json: bool) -> None:
             "settings": {
                 "ranking": asdict(found.settings.ranking),
                 "captioner": found.settings.captioner and found.settings.captioner._asdict(),
+                "engine": found.settings.engine,
             },
         }
         click.echo(json.dumps({**asdict(found), **named}))
@@ -314,8 +326,9 @@ def remove(names: tuple[str, ...], path: str) -> None:
 @index_option
 @click.option("--k1", type=click.FloatRange(min=0), help="BM25's k1, in paper mode.")
 @click.option("-b", "--b", "b", type=click.FloatRange(0, 1), help="BM25's b, in paper mode.")
+@_engine_option
 @quiet_option
-def reindex(path: str, k1: float | None, b: float | None, quiet: bool) -> None:
+def reindex(path: str, k1: float | None, b: float | None, engine: str | None, quiet: bool) -> None:
     """Make the text index anew from the captions.
 
     Searching goes on meanwhile.
@@ -323,7 +336,7 @@ def reindex(path: str, k1: float | None, b: float | None, quiet: bool) -> None:
     from lexsearch.index import Index
 
     with Index(path, create=False) as index, progress_bar(quiet) as progress:
-        count = index.reindex(k1=k1, b=b, progress=progress)
+        count = index.reindex(k1=k1, b=b, engine=engine, progress=progress)
     click.echo(f"{count} pictures can be found")
 
 
@@ -356,7 +369,9 @@ def _print_status(found: Status) -> None:
     ranking = found.settings.ranking
     click.echo(f"  ranking      BM25, k1 {ranking.k1}, b {ranking.b}")
     sizes = [max(1, round(size / 1e3)) for size in (found.caption_bytes, found.text_index_bytes)]
-    click.echo(f"  on disk      {sizes[0]:,} kB of captions, {sizes[1]:,} kB of text index")
+    engine = found.settings.engine
+    text_index = f"the text index at {engine}" if engine else f"{sizes[1]:,} kB of text index"
+    click.echo(f"  on disk      {sizes[0]:,} kB of captions, {text_index}")
     if found.failures:
         click.echo(f"  failed       {len(found.failures):,}")
         for failure in found.failures:

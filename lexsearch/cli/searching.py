@@ -322,7 +322,7 @@ def _write_paths(hits: Iterable[Hit], end: str) -> None:
 def _say_the_end(index: Index, results: Results, text: str, match: Match, k: int) -> None:
     """What a list cannot say: how many more there are, and what nobody has."""
     if not results and not index.status().searchable:
-        say(f"the index {index.path} is empty; fill it with: lexsearch index FOLDER")
+        say(f"the index {index.name} is empty; fill it with: lexsearch index FOLDER")
         return
     say_unknown(results)
     for note in results.query.notes:

@@ -55,7 +55,8 @@ index_option = click.option(
     default=_DEFAULT_INDEX,
     show_default=True,
     metavar="DIR",
-    help="The index to use (environment: LEXSEARCH_INDEX).",
+    help="The index to use (environment: LEXSEARCH_INDEX); to search, also an address "
+    "opensearch+https://HOST:9200/NAME.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, one line each.")
 mode_option = click.option(

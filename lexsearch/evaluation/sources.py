@@ -103,7 +103,7 @@ class IndexSource(Source):
         missing = [name for name in wanted if name not in self.names]
         if len(missing) == len(wanted):
             raise EvaluationError(
-                f"none of the {len(wanted)} pictures wanted is in the index {index.path}: they are "
+                f"none of the {len(wanted)} pictures wanted is in the index {index.name}: they are "
                 f"called like {wanted[0]!r}, its documents like {next(iter(self._names), 'none')!r}"
             )
         if missing:

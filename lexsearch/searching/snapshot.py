@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -31,8 +32,8 @@ from lexsearch.searching.searcher import Explanation, Match, Searcher
 from lexsearch.storage.captions import CaptionStore
 from lexsearch.storage.catalog import Catalog
 from lexsearch.storage.documents import compose, in_effect, latest
-from lexsearch.storage.settings import lexicon_file, read_settings
-from lexsearch.storage.status import PictureInfo
+from lexsearch.storage.settings import Settings, lexicon_file, read_settings
+from lexsearch.storage.status import PictureInfo, Status, status_of
 from lexsearch.storage.transfer import to_json
 from lexsearch.text.lexicon import Lexicon
 
@@ -43,9 +44,9 @@ log = logging.getLogger("lexsearch")
 class Snapshots:
     """Gives the snapshot of now to any number of threads."""
 
-    def __init__(self, folder: Path, weights: RankingWeights = WEIGHTS) -> None:
-        self._folder = folder
-        self._weights = weights
+    def __init__(self, open_one: Callable[[int], Snapshot]) -> None:
+        """open_one: makes the snapshot of now, given its number."""
+        self._open_one = open_one
         self._lock = threading.Lock()
         self._now: Snapshot | None = None
         self._users: dict[Snapshot, int] = {}
@@ -85,7 +86,7 @@ class Snapshots:
     def _fresh(self) -> Snapshot:
         if self._now is None or not self._now.is_current():
             self._opened += 1
-            self._now = Snapshot(self._folder, self._opened, self._weights)
+            self._now = self._open_one(self._opened)
             self._users[self._now] = 0
             self._close_unused()
         return self._now
@@ -97,21 +98,19 @@ class Snapshots:
                 snapshot.close()
 
 
-class Snapshot:
-    """Settings, catalog, text index and lexicon that belong together.
+class Snapshot(ABC):
+    """An index of one moment: what answers queries, and what is known of documents.
 
-    number: of this one among those of a process. Raises IndexNotFound for an index that is gone.
+    name: what people call the index. settings: the index's.
     """
 
-    def __init__(self, folder: Path, number: int, weights: RankingWeights = WEIGHTS) -> None:
-        self.folder = folder
-        self._weights = weights
-        self.settings = read_settings(folder)
-        self.store = CaptionStore(folder / "captions")
+    name: str
+    settings: Settings
+
+    def __init__(self, number: int, weights: RankingWeights) -> None:
+        """number: of this one among those of a process."""
         self._number = number
-        self._lexicon_file = lexicon_file(folder)
-        self._lexicon_seen = _stamp(self._lexicon_file)
-        self.catalog = _open_catalog(folder)
+        self._weights = weights
         self._opening = threading.Lock()
         self._engine: Engine | None = None
         self._searcher: Searcher | None = None
@@ -120,30 +119,76 @@ class Snapshot:
     def close(self) -> None:
         if self._engine is not None:
             self._engine.close()
-        self.catalog.close()
 
+    @abstractmethod
     def is_current(self) -> bool:
         """Whether nothing was put in place of what this one has opened. What a writer commits
         to the same files is seen without.
         """
-        return (
-            read_settings(self.folder) == self.settings
-            and _stamp(self._lexicon_file) == self._lexicon_seen
-            and self.catalog.is_in_place()
-        )
 
+    @abstractmethod
     def state(self) -> Hashable:
         """Something that stays equal for as long as a search gives the same."""
-        searcher = self._searching()
-        return (self._number, self.catalog.version(), searcher and searcher.state())
+
+    @abstractmethod
+    def _open_engine(self) -> tuple[Engine, Lexicon] | None:
+        """The text index and the lexicon; None before the first document was indexed."""
+
+    @abstractmethod
+    def identify(self, name: str | os.PathLike[str]) -> str | None:
+        """The doc_id of a picture by its path, its doc_id or its content."""
+
+    @abstractmethod
+    def paths(self, doc_ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        """For each document, where its picture lies, or the path that came with it."""
+
+    @abstractmethod
+    def relative_paths(self, doc_ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        """For each document, its pictures' paths below the folder that they were indexed in; of
+        one that was imported, the path that came with it.
+        """
+
+    @abstractmethod
+    def named(self, name: str) -> list[str]:
+        """The documents that can be found of which a picture has this path below the folder that it
+        was indexed in; of several folders there may be several.
+        """
+
+    @abstractmethod
+    def listed(self) -> list[str]:
+        """The doc_ids of all that can be found, in order."""
+
+    @abstractmethod
+    def is_listed(self, doc_id: str) -> bool:
+        """Whether a document can be found."""
+
+    @abstractmethod
+    def newest(self, k: int, skip: int) -> tuple[list[str], int]:
+        """The pictures whose files changed last, after the first `skip`, and how many there are."""
+
+    @abstractmethod
+    def describe(self, doc_id: str) -> PictureInfo:
+        """What is known of a document."""
+
+    @abstractmethod
+    def status(self) -> Status:
+        """What is in the index, what is missing, and what failed."""
+
+    @abstractmethod
+    def contents(self) -> Iterator[Document]:
+        """What can be found, each with its captions in effect joined, in order of doc_id."""
+
+    @abstractmethod
+    def export(self) -> Iterator[str]:
+        """The last text of all captions of what can be found, as JSON Lines."""
 
     def _searching(self) -> Searcher | None:
         """What answers queries, with what was learned from the text index as it is now; None
         before the first document was indexed.
         """
         with self._opening:
-            if self._engine is None and self.store.shards():
-                self._engine = self._open_engine()
+            if self._engine is None and (opened := self._open_engine()) is not None:
+                self._engine, self._lexicon = opened
             if self._engine is None:
                 return None
             if (state := self._engine.state()) != self._learned_at or self._searcher is None:
@@ -151,25 +196,6 @@ class Snapshot:
                 self._searcher = Searcher(self._engine, self._lexicon, ranking, self._weights)
                 self._learned_at = state
             return self._searcher
-
-    def _words(self) -> Lexicon:
-        self._searching()
-        assert self._engine is not None, "a word is denied of a document that is indexed"
-        return self._lexicon
-
-    def _open_engine(self) -> Engine | None:
-        try:
-            engine = open_engine(self.folder / "lucene")
-        except EngineBroken:
-            if self.catalog.has_indexed():
-                raise
-            return None  # a writer has stored the first captions, and is about to index them
-        try:
-            self._lexicon = Lexicon(engine.analyzer.terms, self._lexicon_file)
-        except LexsearchError:
-            engine.close()
-            raise
-        return engine
 
     # Searching
 
@@ -233,17 +259,80 @@ class Snapshot:
         )
         return replace(query, keywords=tuple(words))
 
-    # Documents
-
     def find(self, name: str | os.PathLike[str]) -> str:
         """The doc_id of a picture; LexsearchError when it is not in the index."""
         doc_id = self.identify(name)
         if doc_id is None:
-            raise LexsearchError(f"{os.fspath(name)} is not in the index {self.folder}")
+            raise LexsearchError(f"{os.fspath(name)} is not in the index {self.name}")
         return doc_id
 
+
+class FolderSnapshot(Snapshot):
+    """Settings, catalog, text index and lexicon in a folder that belong together.
+
+    Raises IndexNotFound for an index that is gone.
+    """
+
+    def __init__(self, folder: Path, number: int, weights: RankingWeights = WEIGHTS) -> None:
+        super().__init__(number, weights)
+        self.folder = folder
+        self.name = str(folder)
+        self.settings = read_settings(folder)
+        self.store = CaptionStore(folder / "captions")
+        self._lexicon_file = lexicon_file(folder)
+        self._lexicon_seen = _stamp(self._lexicon_file)
+        self.catalog = _open_catalog(folder)
+
+    def close(self) -> None:
+        super().close()
+        self.catalog.close()
+
+    def is_current(self) -> bool:
+        return (
+            read_settings(self.folder) == self.settings
+            and _stamp(self._lexicon_file) == self._lexicon_seen
+            and self.catalog.is_in_place()
+        )
+
+    def state(self) -> Hashable:
+        searcher = self._searching()
+        return (self._number, self.catalog.version(), searcher and searcher.state())
+
+    def _words(self) -> Lexicon:
+        self._searching()
+        assert self._engine is not None, "a word is denied of a document that is indexed"
+        return self._lexicon
+
+    def _open_engine(self) -> tuple[Engine, Lexicon] | None:
+        if not self.store.shards():
+            return None
+        try:
+            engine = open_engine(self.settings.text_index(self.folder))
+        except EngineBroken:
+            if self.catalog.has_indexed():
+                raise
+            return None  # a writer has stored the first captions, and is about to index them
+        try:
+            return engine, Lexicon(engine.analyzer.terms, self._lexicon_file)
+        except LexsearchError:
+            engine.close()
+            raise
+
+    # Documents
+
+    def listed(self) -> list[str]:
+        return self.catalog.listed()
+
+    def is_listed(self, doc_id: str) -> bool:
+        return self.catalog.is_listed(doc_id)
+
+    def newest(self, k: int, skip: int) -> tuple[list[str], int]:
+        return self.catalog.newest(k, skip), self.catalog.pictures()
+
+    def status(self) -> Status:
+        return status_of(self.folder, self.settings, self.catalog, self.searchable())
+
     def identify(self, name: str | os.PathLike[str]) -> str | None:
-        """The doc_id of a picture by its path, its doc_id or its content."""
         row = self.catalog.file(os.path.abspath(os.path.expanduser(name)))
         if row is not None:
             return row.doc_id
@@ -258,7 +347,6 @@ class Snapshot:
         return None
 
     def paths(self, doc_ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
-        """For each document, where its picture lies, or the path that came with it."""
         places = self.catalog.files_of(doc_ids)
         imported = self.catalog.imported_paths([one for one in doc_ids if not places[one]])
         return {
@@ -268,9 +356,6 @@ class Snapshot:
         }
 
     def relative_paths(self, doc_ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
-        """For each document, its pictures' paths below the folder that they were indexed in; of
-        one that was imported, the path that came with it.
-        """
         below = {
             doc_id: tuple(os.path.relpath(row.path, row.root) for row in rows)
             for doc_id, rows in self.catalog.files_of(doc_ids).items()
@@ -278,9 +363,6 @@ class Snapshot:
         return {doc_id: below[doc_id] or paths for doc_id, paths in self.paths(doc_ids).items()}
 
     def named(self, name: str) -> list[str]:
-        """The documents that can be found of which a picture has this path below the folder that it
-        was indexed in; of several folders there may be several.
-        """
         try:
             rows = [self.catalog.file(os.path.join(root, name)) for root in self.catalog.roots()]
         except UnicodeEncodeError:  # half a character
@@ -290,20 +372,17 @@ class Snapshot:
         return [doc_id for doc_id in doc_ids if self.catalog.is_listed(doc_id)]
 
     def describe(self, doc_id: str) -> PictureInfo:
-        """What is known of a document."""
         captions = [row for _, rows in self.store.scan([doc_id]) for row in rows]
         effective = in_effect(captions, self.settings.captioner)
         return PictureInfo(doc_id, self.paths([doc_id])[doc_id], tuple(effective))
 
     def contents(self) -> Iterator[Document]:
-        """What can be found, each with its captions in effect joined, in order of doc_id."""
         listed = set(self.catalog.listed())
         for doc_id, captions in self.store.scan() if listed else ():
             if doc_id in listed:
                 yield compose(doc_id, captions, self.settings.captioner, lexicon=self._words)
 
     def export(self) -> Iterator[str]:
-        """The last text of all captions of what can be found, as JSON Lines."""
         for doc_id, captions in self.store.scan():
             if not self.catalog.is_listed(doc_id):
                 continue

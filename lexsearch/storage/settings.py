@@ -19,10 +19,18 @@ FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """BM25's parameters, and the captioner last used."""
+    """BM25's parameters, the captioner last used, and where the text index is.
+
+    engine: the address of an index on a cluster; "": in the index's own folder.
+    """
 
     ranking: Ranking = field(default_factory=Ranking)
     captioner: CaptionerKey | None = None
+    engine: str = ""
+
+    def text_index(self, folder: Path) -> str:
+        """The address of the text index of the index in `folder`, for its engine."""
+        return self.engine or str(folder / "lucene")
 
 
 def settings_file(folder: Path) -> Path:
@@ -51,6 +59,7 @@ def read_settings(folder: Path) -> Settings:
         return Settings(
             Ranking(float(stored["ranking"]["k1"]), float(stored["ranking"]["b"])),
             CaptionerKey(**captioner) if captioner else None,
+            str(stored.get("engine", "")),
         )
     except (FileNotFoundError, NotADirectoryError) as error:
         raise IndexNotFound(
@@ -76,6 +85,7 @@ def write_settings(folder: Path, settings: Settings) -> None:
         "format": FORMAT,
         "ranking": asdict(settings.ranking),
         "captioner": captioner._asdict() if captioner else None,
+        **({"engine": settings.engine} if settings.engine else {}),
     }
     file = settings_file(folder)
     part = file.with_suffix(".part")

@@ -48,8 +48,8 @@ class Status:
     failures: tuple[Failure, ...]
     undescribed: tuple[tuple[CaptionerKey, Failure], ...]
     settings: Settings
-    caption_bytes: int
-    text_index_bytes: int
+    caption_bytes: int = 0
+    text_index_bytes: int = 0
 
 
 def status_of(folder: Path, settings: Settings, catalog: Catalog, searchable: int) -> Status:

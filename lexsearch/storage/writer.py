@@ -10,13 +10,14 @@ import logging
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import islice
 from operator import attrgetter
 from pathlib import Path
 
 from filelock import Timeout
 
-from lexsearch.engines import EngineWriter, open_writer
+from lexsearch.engines import EngineWriter, has_index, open_writer
 from lexsearch.errors import EngineBroken, EngineOutdated, IndexLocked, IndexReadOnly
 from lexsearch.records import Caption, Document, Progress
 from lexsearch.storage.captions import CaptionStore, DamagedShard
@@ -74,7 +75,6 @@ class Writer:
         self.settings = read_settings(folder)
         self.catalog = Catalog(folder / "catalog.sqlite", write=True)
         self.store = CaptionStore(folder / "captions")
-        self._lucene = folder / "lucene"
         self._engine: EngineWriter | None = None
         self._known: Lexicon | None = None
 
@@ -85,6 +85,20 @@ class Writer:
                 self.catalog.mark_all_stale()
         write_settings(self._folder, settings)
         self.settings = settings
+
+    def move_text_index(self, engine: str, progress: ProgressCallback | None = None) -> bool:
+        """Make the text index anew at another address, and use that one from then on; who searches
+        finds the old one until all is there. Returns whether it was not there already.
+
+        engine: as in Settings. Raises EngineUnavailable before anything was changed.
+        """
+        if engine == self.settings.engine:
+            return False
+        moved = replace(self.settings, engine=engine)
+        has_index(moved.text_index(self._folder))  # raises when nobody answers there
+        self.settings = moved
+        self.rebuild(progress)
+        return True
 
     def close(self) -> None:
         self._close_engine()
@@ -172,7 +186,8 @@ class Writer:
             self._close_engine()
             with self.catalog.transaction():
                 self.catalog.mark_all_stale()
-            engine = self._engine = open_writer(self._lucene, anew=True)
+            address = self.settings.text_index(self._folder)
+            engine = self._engine = open_writer(address, anew=True)
             taken: list[str] = []
             documents = self._documents(taken, [], progress)
             try:
@@ -180,6 +195,7 @@ class Writer:
             except DamagedShard as error:
                 self._repair(error)
             else:
+                write_settings(self._folder, self.settings)  # where it lies now
                 with self.catalog.transaction():
                     self.catalog.mark_indexed(taken)
                 return
@@ -191,10 +207,11 @@ class Writer:
 
     def _open_engine(self) -> EngineWriter:
         if self._engine is None:
-            if not any(self._lucene.glob("segments_*")):
+            address = self.settings.text_index(self._folder)
+            if not has_index(address):
                 with self.catalog.transaction():
                     self.catalog.mark_all_stale()
-            self._engine = open_writer(self._lucene)
+            self._engine = open_writer(address)
         return self._engine
 
     def _sync(self, engine: EngineWriter, progress: ProgressCallback | None) -> None:
@@ -229,9 +246,11 @@ class Writer:
             if progress and (done % 100 == 0 or done == total):
                 progress(Progress("indexing words", done, total, "picture"))
             if captions:
-                names = self._names(doc_id)
+                names, paths = self._places(doc_id)
                 current = self.settings.captioner
-                yield compose(doc_id, captions, current, names, lexicon=self._lexicon)
+                made = compose(doc_id, captions, current, names, lexicon=self._lexicon)
+                # The catalog knows paths, where it is at hand.
+                yield made._replace(paths=paths) if self.settings.engine else made
             else:
                 gone.append(doc_id)
 
@@ -241,12 +260,15 @@ class Writer:
             self._known = Lexicon(self._open_engine().analyzer.terms, own)
         return self._known
 
-    def _names(self, doc_id: str) -> list[str]:
-        """The words in the paths where a picture lies, below the folders that were indexed."""
+    def _places(self, doc_id: str) -> tuple[list[str], tuple[str, ...]]:
+        """The words in the paths where a picture lies, below the folders that were indexed; and
+        these paths.
+        """
         rows = self.catalog.files_of([doc_id])[doc_id]
-        paths = [os.path.relpath(row.path, os.path.dirname(row.root)) for row in rows]
-        places = paths or self.catalog.imported_paths([doc_id]).values()
-        return [name for path in places for name in names_of(path)]
+        below = [os.path.relpath(row.path, os.path.dirname(row.root)) for row in rows]
+        imported = () if rows else tuple(self.catalog.imported_paths([doc_id]).values())
+        names = [name for path in below or imported for name in names_of(path)]
+        return names, tuple(row.path for row in rows) or imported
 
     def _waiting(self, bulk: bool) -> Iterator[tuple[str, list[Caption]]]:
         """(doc_id, captions) of the documents that wait, in order; no captions: to be removed."""

@@ -95,7 +95,7 @@ def _agreed_token(index: Index) -> str:
         secret = place.read_bytes()
     except OSError:
         return secrets.token_urlsafe(24)
-    return hmac.new(secret, os.fsencode(index.path), "sha256").hexdigest()[:32]
+    return hmac.new(secret, os.fsencode(index.name), "sha256").hexdigest()[:32]
 
 
 def _cache() -> Path:

@@ -1,0 +1,118 @@
+"""A text index on a cluster as an index to search, where its folder is not at hand.
+
+Hits have paths, words and boxes, as they were when they were indexed; what the folder alone holds
+(captioners, corrections, failures) is missing.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Hashable, Iterator, Sequence
+
+from lexsearch.engines import Engine, StoredDocument, open_engine
+from lexsearch.engines.nodes import MatchAll, ScoredQuery
+from lexsearch.engines.weights import WEIGHTS, RankingWeights
+from lexsearch.errors import IndexReadOnly
+from lexsearch.images.crops import boxes
+from lexsearch.records import Caption, Document, Passage
+from lexsearch.searching.snapshot import Snapshot
+from lexsearch.storage.settings import Settings
+from lexsearch.storage.status import PictureInfo, Status
+from lexsearch.text.lexicon import Lexicon
+
+_EVERYTHING = ScoredQuery(MatchAll())
+
+
+class RemoteSnapshot(Snapshot):
+    """What stands at an address. What is committed there is seen without a new one."""
+
+    def __init__(self, address: str, number: int, weights: RankingWeights = WEIGHTS) -> None:
+        super().__init__(number, weights)
+        self.name = address
+        self.settings = Settings(engine=address)
+
+    def is_current(self) -> bool:
+        return True
+
+    def state(self) -> Hashable:
+        return (self._number, self._there().state())
+
+    def _open_engine(self) -> tuple[Engine, Lexicon]:
+        engine = open_engine(self.name)
+        return engine, Lexicon(engine.analyzer.terms)
+
+    def _there(self) -> Engine:
+        self._searching()
+        assert self._engine is not None, "an address is opened or raises"
+        return self._engine
+
+    # Documents
+
+    def identify(self, name: str | os.PathLike[str]) -> str | None:
+        doc_id = os.fspath(name)
+        if os.path.isfile(doc_id):
+            from lexsearch.images.files import hash_file
+
+            doc_id = hash_file(doc_id)
+        return doc_id if self.is_listed(doc_id) else None
+
+    def paths(self, doc_ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        stored = self._there().stored(doc_ids)
+        return {doc_id: one.paths for doc_id, one in zip(doc_ids, stored, strict=True)}
+
+    def relative_paths(self, doc_ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        return self.paths(doc_ids)
+
+    def named(self, name: str) -> list[str]:
+        """None: pictures are not looked up by their paths there."""
+        return []
+
+    def listed(self) -> list[str]:
+        return self.newest(self._there().count(), 0)[0]
+
+    def is_listed(self, doc_id: str) -> bool:
+        return self._there().stored([doc_id]) != [StoredDocument()]
+
+    def newest(self, k: int, skip: int) -> tuple[list[str], int]:
+        """In order of doc_id: the text index knows no times."""
+        found = self._there().search(_EVERYTHING, skip + k)
+        return [doc_id for doc_id, _ in found.best[skip:]], found.total
+
+    def describe(self, doc_id: str) -> PictureInfo:
+        [stored] = self._there().stored([doc_id])
+        rows = (row for row in stored.passages if row.field != "name" and row.text)
+        captions = tuple(_caption(doc_id, row, stored.size) for row in rows)
+        return PictureInfo(doc_id, stored.paths, captions)
+
+    def status(self) -> Status:
+        count = self._there().count()
+        return Status(self.name, (), 0, count, 0, count, 0, (), (), (), self.settings)
+
+    def contents(self) -> Iterator[Document]:
+        raise self._needs_folder()
+
+    def export(self) -> Iterator[str]:
+        raise self._needs_folder()
+
+    def _needs_folder(self) -> IndexReadOnly:
+        return IndexReadOnly(
+            f"{self.name} is searched by its address alone; captions are exported from the index's "
+            "folder: name that with --index"
+        )
+
+
+def _caption(doc_id: str, passage: Passage, size: tuple[int, int] | None) -> Caption:
+    """A passage as the caption that it was, as far as the text index tells."""
+    box = passage.box or (boxes(*size).get(passage.crop) if size else None)
+    width, height = size or (None, None)
+    return Caption(
+        doc_id,
+        passage.crop,
+        passage.text,
+        passage.field,
+        "",
+        "import",
+        box=box,
+        width=width,
+        height=height,
+    )
