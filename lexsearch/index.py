@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from lexsearch.indexing.jobs import Runner
     from lexsearch.indexing.scan import Report
     from lexsearch.searching.sessions import Session
+    from lexsearch.searching.vocabulary import Vocabulary
     from lexsearch.storage.progress_file import Running
     from lexsearch.storage.transfer import Imported
     from lexsearch.storage.writer import Writer
@@ -215,6 +216,13 @@ class Index:
         """The commonest words of the k best pictures for a query, with how many have them."""
         parsed = _understood(query)
         return self._snapshots.ask(lambda now: now.words(parsed, n, k))
+
+    def vocabulary(self) -> Vocabulary:
+        """The words that pictures say, with how many do, and the months they are of. It reads all
+        captions: minutes where there are millions.
+        """
+        with self._snapshots.now() as now:
+            return now.vocabulary()
 
     def session(self, query: str | Query) -> Session:
         """A search that goes on in rounds: keywords are added, dropped, taken back."""

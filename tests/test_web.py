@@ -170,6 +170,39 @@ def test_words_of_a_result_are_counted(server: Server) -> None:
     assert server.get("/api/words", q="nosuchword").json() == {"words": []}
 
 
+def complete(server: Server, typed: str, n: int = 8) -> list[dict]:
+    def asked() -> list[dict]:
+        return server.get("/api/completions", q=typed, n=n).json()["completions"]
+
+    for _ in range(100):  # until the words are read
+        if server.get("/api/completions", q="o").json()["completions"]:
+            break
+        time.sleep(0.1)
+    return asked()
+
+
+def test_words_are_offered_with_how_many_pictures_have_them(server: Server) -> None:
+    assert complete(server, "man") == [{"query": "many", "text": "many", "count": 3000}]
+    assert complete(server, "red, -MAN")[0]["query"] == "red, -many"
+    assert [one["text"] for one in complete(server, "te", 2)] == ["text:"]
+    assert {"query": "about:", "text": "about:", "count": None} in complete(server, "a")
+    assert complete(server, "name:many") == complete(server, "") == complete(server, "a ") == []
+    assert len(complete(server, "h", 1)) == 1
+
+
+def test_months_are_offered_as_dates(tmp_path: Path) -> None:
+    rows = [("a", "2023-07-14"), ("b", "2023-07-01"), ("c", "2021-01-02")]
+    with lexsearch.open(tmp_path / "index") as index:
+        for doc_id, date in rows:
+            said = {"doc_id": doc_id, "text": "a dog", "caption_id": "1"}
+            taken = {"doc_id": doc_id, "text": date, "field": "date", "crop": "file"}
+            index.import_captions(map(json.dumps, [said, taken]))
+        known = index.vocabulary()
+    assert [(one.word, one.count) for one in known.months] == [("2023-07", 2), ("2021-01", 1)]
+    assert [one.word for one in known.months_of("2021", 5)] == ["2021-01"]
+    assert [(one.word, one.count) for one in known.starting("d", 5)] == [("dog", 3)]
+
+
 def test_a_word_that_no_picture_has_is_told_with_what_is_near(server: Server) -> None:
     answer = search(server, "redd, green")
     assert answer["unknown"][0]["keyword"] == "redd"

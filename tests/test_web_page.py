@@ -221,6 +221,45 @@ def test_rounds_are_refined_and_undone(open_page) -> None:
     expect(page.locator("#query")).to_have_value(added)
 
 
+def test_words_fields_and_earlier_searches_are_offered(open_page) -> None:
+    page = open_page()
+    field, offered = page.locator("#query"), page.get_by_role("listbox", name="How it may go on")
+    field.focus()
+    expect(offered).to_be_hidden()  # there are no earlier searches
+    words = "async () => (await (await fetch('api/completions?q=m')).json()).completions.length"
+    while not page.evaluate(words):
+        page.wait_for_timeout(100)
+    page.keyboard.type("red, yel")
+    expect(offered.get_by_role("option")).to_have_text([re.compile("yellow.*pictures")])
+    expect(page.locator("#offers")).to_have_text("1 suggestion, down to choose")
+    assert serious(page) == []
+    page.keyboard.press("ArrowDown")
+    expect(field).to_have_attribute("aria-activedescendant", "offer-0")
+    assert serious(page) == []
+    page.keyboard.press("Enter")
+    expect(field).to_have_value("red, yellow")
+    expect(offered).to_be_hidden()
+    expect(page.locator("#chips .chip")).to_have_count(2)
+    field.fill("dat")
+    offered.get_by_role("option", name="date:").click()
+    expect(field).to_have_value("date:")
+    expect(field).to_be_focused()
+    field.fill("")
+    expect(offered.get_by_role("option").first).to_contain_text("red, yellow")
+    page.keyboard.press("Escape")
+    expect(offered).to_be_hidden()
+    expect(field).to_be_focused()
+    field.fill("re")
+    expect(offered).to_be_visible()
+    page.keyboard.press("Escape")
+    page.keyboard.press("Enter")  # what was typed, nothing else
+    expect(page).to_have_url(re.compile("&q=re$"))
+    field.fill("")
+    offered.get_by_role("option", name="Forget earlier searches").click()
+    field.fill("red, ye")
+    expect(offered.get_by_role("option")).to_have_count(1)
+
+
 def test_a_word_that_is_added_narrows_and_all_of_it_can_be_wanted(open_page) -> None:
     page = open_page("?q=red")
     page.locator(".suggestion", has_text=re.compile("^blue")).click()

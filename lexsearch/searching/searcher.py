@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import replace
 from typing import Literal, NamedTuple
 
@@ -225,6 +225,10 @@ class Searcher:
     def state(self) -> Hashable:
         """As of the engine."""
         return self._engine.state()
+
+    def terms(self, words: Collection[str]) -> Mapping[str, Sequence[str]]:
+        """What the text index makes of words."""
+        return self._engine.analyzer.terms(words)
 
     def count(self) -> int:
         """How many documents can be found."""

@@ -29,6 +29,7 @@ from lexsearch.errors import (
 from lexsearch.records import LIKENESS, Document, Hit, Query, Results, Suggestion, UnmatchedKeyword
 from lexsearch.searching.fusing import Fusion
 from lexsearch.searching.searcher import Explanation, Match, Searcher
+from lexsearch.searching.vocabulary import Vocabulary, learn
 from lexsearch.storage.captions import CaptionStore
 from lexsearch.storage.catalog import Catalog
 from lexsearch.storage.documents import compose, in_effect, latest
@@ -245,6 +246,12 @@ class Snapshot(ABC):
     def words(self, query: Query, n: int, k: int) -> list[Suggestion]:
         searcher = self._searching()
         return searcher.words(self._resolved(query), n, k) if searcher else []
+
+    def vocabulary(self) -> Vocabulary:
+        searcher = self._searching()
+        if searcher is None:
+            return Vocabulary()
+        return learn(self.contents(), searcher.terms)
 
     def searchable(self) -> int:
         """How many documents the text index has."""

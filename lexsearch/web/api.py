@@ -27,6 +27,7 @@ from lexsearch.errors import (
 from lexsearch.web import schemas, service
 from lexsearch.web.asking import NotFound
 from lexsearch.web.cache import Searches, as_json
+from lexsearch.web.completing import Completions
 from lexsearch.web.guard import LOCAL_CLIENT, Refusal
 from lexsearch.web.thumbnails import SIDES, Thumbnails
 from lexsearch.web.workers import Workers
@@ -75,7 +76,7 @@ def make_api(index: Index, thumbnails: Thumbnails, *, read_only: bool) -> FastAP
         redoc_url=None,
         default_response_class=Json,
     )
-    searches = Searches(index)
+    searches, completions = Searches(index), Completions(index)
     searching, drawing, writing = Workers("search", 4), Workers("draw", 2), Workers("write", 1, 20)
 
     def check_writable() -> None:
@@ -101,6 +102,13 @@ def make_api(index: Index, thumbnails: Thumbnails, *, read_only: bool) -> FastAP
     async def words(q: Text, n: Annotated[int, Query(ge=1, le=200)] = 50) -> Response:
         """The commonest words of the pictures found, with how many of them have each."""
         return Json(await searching.run(service.words, index, q, n))
+
+    @api.get("/api/completions", response_model=schemas.Completions, responses=_problems(422))
+    async def complete(q: Text = "", n: Annotated[int, Query(ge=1, le=50)] = 8) -> Response:
+        """Queries that go on from what was typed so far, with words, fields and dates of the index.
+        There are none in the first moments, while its captions are read.
+        """
+        return Json({"completions": await searching.run(completions.complete, q, n)})
 
     @api.get("/api/refinement", response_model=schemas.Refined, responses=_problems(404, 422))
     async def refinement(

@@ -91,6 +91,20 @@ class Words(BaseModel):
     words: list[WordCount]
 
 
+class Completion(BaseModel):
+    """How what was typed may go on."""
+
+    query: str = Field(description="all that was typed, with its last word complete")
+    text: str = Field(description="that word, field or date alone")
+    count: int | None = Field(description="pictures that have it; null for a field")
+
+
+class Completions(BaseModel):
+    """The likeliest first."""
+
+    completions: list[Completion]
+
+
 class Refined(BaseModel):
     """A query after one round of changes; empty when nothing of it is left."""
 

@@ -8,6 +8,7 @@ import { setKeywords } from "./colours.js";
 import { drawChips, drawEmpty, drawSuggestions } from "./refine.js";
 import { drawWords } from "./words.js";
 import * as state from "./state.js";
+import * as offers from "./offers.js";
 import * as viewer from "./viewer.js";
 
 const FIRST = 60; // hits that are asked for at once
@@ -39,6 +40,8 @@ function go(view, replace = false) {
 }
 
 function search(query) {
+  offers.close();
+  offers.remember(query.trim());
   return go(further(query.trim()));
 }
 
@@ -217,6 +220,10 @@ function start() {
   byId("search").addEventListener("submit", (event) => {
     event.preventDefault();
     search(field.value);
+    scrollTo({ top: 0 });
+  });
+  offers.prepare((query) => {
+    search(query);
     scrollTo({ top: 0 });
   });
   field.addEventListener("keydown", (event) => {

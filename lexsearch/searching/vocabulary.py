@@ -1,0 +1,83 @@
+"""The words that an index knows, to offer them while somebody types."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from heapq import nsmallest
+from itertools import islice
+
+from lexsearch.records import Document, Suggestion
+from lexsearch.searching.typical import Tally
+from lexsearch.text.words import words_of
+
+_AT_ONCE = 1000  # documents
+_LAST = "\U0010ffff"
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """What pictures say, and when they were taken.
+
+    words: in order of letters, each in its commonest form, with how many pictures say it.
+    months: as "2023-07", the latest first, with how many pictures are of it.
+    """
+
+    words: tuple[Suggestion, ...] = ()
+    months: tuple[Suggestion, ...] = ()
+
+    def starting(self, beginning: str, n: int) -> list[Suggestion]:
+        """The n commonest words that begin so."""
+        first = bisect_left(self.words, beginning, key=_word)
+        beyond = bisect_left(self.words, beginning + _LAST, key=_word)
+        return nsmallest(n, self.words[first:beyond], key=lambda one: (-one.count, one.word))
+
+    def months_of(self, beginning: str, n: int) -> list[Suggestion]:
+        """The latest n months of which the date begins so."""
+        return [month for month in self.months if month.word.startswith(beginning)][:n]
+
+
+def learn(
+    documents: Iterable[Document],
+    terms: Callable[[Collection[str]], Mapping[str, Sequence[str]]],
+) -> Vocabulary:
+    """Read all documents once.
+
+    terms: what a text index makes of words; words of one term are forms of one word.
+    """
+    tally = Tally()
+    months: Counter[str] = Counter()
+    known: dict[str, Sequence[str]] = {}
+    for part in _batches(documents):
+        each = [Counter(words_of(document.contents)) for document in part]
+        known |= terms(sorted(set().union(*each) - known.keys()))
+        for words in each:
+            forms: dict[str, Counter[str]] = {}
+            for word, count in words.items():
+                for term in known[word][:1]:
+                    forms.setdefault(term, Counter())[word] = count
+            for term, written in forms.items():
+                tally.add(term, written, 1.0)
+        for document in part:
+            months.update({one.text[:7] for one in document.passages if one.field == "date"})
+    counts = {tally.word(term): count for term, count in tally.having.items()}
+    return Vocabulary(
+        _suggestions(sorted(counts.items())),
+        _suggestions(sorted(months.items(), reverse=True)),
+    )
+
+
+def _batches(documents: Iterable[Document]) -> Iterator[list[Document]]:
+    each = iter(documents)
+    while part := list(islice(each, _AT_ONCE)):
+        yield part
+
+
+def _suggestions(counts: Iterable[tuple[str, int]]) -> tuple[Suggestion, ...]:
+    return tuple(Suggestion(word, count) for word, count in counts)
+
+
+def _word(one: Suggestion) -> str:
+    return one.word
