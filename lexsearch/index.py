@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from lexsearch.indexing.scan import Report
     from lexsearch.searching.sessions import Session
     from lexsearch.searching.vocabulary import Vocabulary
+    from lexsearch.storage.merging import Merged
     from lexsearch.storage.progress_file import Running
     from lexsearch.storage.transfer import Imported
     from lexsearch.storage.writer import Writer
@@ -332,6 +333,7 @@ class Index:
         exclude: Sequence[str] = (),
         include_removed: bool = False,
         engine: str | None = None,
+        shard: tuple[int, int] = (1, 1),
         progress: ProgressCallback = _ignore,
     ) -> Report:
         """Bring the index up to date with picture files and folders.
@@ -353,6 +355,7 @@ class Index:
             one in again.
         include_removed: index what was removed, too; else only by its own path.
         engine: where the text index is from now on, see `reindex`.
+        shard: (3, 16) takes the third of 16 parts of the pictures, dealt by doc_id; see `merge`.
         Returns counts, the files that failed and the pictures that could not be described, with
         the reasons.
         """
@@ -361,10 +364,13 @@ class Index:
         from lexsearch.images.pillow import MAX_PIXELS
         from lexsearch.indexing.adding import add
         from lexsearch.indexing.local import LocalRunner
+        from lexsearch.indexing.scan import Shard
         from lexsearch.storage.progress_file import publish_progress
 
         if crops not in SCHEMES:
             raise LexsearchError(f"there is no way to cut {crops!r}; choose {', '.join(SCHEMES)}")
+        if not 1 <= shard[0] <= shard[1]:
+            raise LexsearchError(f"there is no part {shard[0]} of {shard[1]}")
         absolute = [os.path.abspath(path) for path in paths]
         self._expect_any(absolute)
         if isinstance(captioner, str):
@@ -396,6 +402,7 @@ class Index:
                         limit=limit,
                         exclude=exclude,
                         include_removed=include_removed,
+                        shard=Shard(*shard),
                     )
         finally:
             if given:
@@ -454,6 +461,20 @@ class Index:
             if engine is None or not writer.move_text_index(_engine_at(engine), progress):
                 writer.rebuild(progress)
         return self.status().searchable
+
+    def merge(
+        self, *folders: str | os.PathLike[str], progress: ProgressCallback = _ignore
+    ) -> Merged:
+        """Take what other indexes hold, such as those of shards of a large collection: captions,
+        files, failures. They stay as they are, and may be merged again when they have grown.
+        """
+        from lexsearch.storage.merging import merge
+
+        sources = [Path(folder).expanduser().absolute() for folder in folders]
+        for source in sources:
+            read_settings(source)
+        with self._writing() as writer:
+            return merge(writer, sources, progress)
 
     # Captions
 

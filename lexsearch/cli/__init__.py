@@ -50,6 +50,7 @@ for command in (
     serving.serve,
     indexing.status,
     indexing.remove,
+    indexing.merge,
     captioners.captioners,
     captions.caption,
     captions.export_command,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from contextlib import closing
 from typing import TYPE_CHECKING
@@ -41,6 +42,18 @@ _engine_option = click.option(
     help="Where the text index is from now on: opensearch+https://HOST:9200/NAME, on a cluster "
     "(docs/scale.md), or embedded, in the index's folder  [default: as it is].",
 )
+
+
+class _ShardType(click.ParamType[tuple[int, int]]):
+    name = "shard"
+
+    def convert(
+        self, value: str, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, int]:
+        match = re.fullmatch(r"(\d{1,6})/(\d{1,6})", value)
+        if not match or not 1 <= int(match[1]) <= int(match[2]):
+            self.fail(f"{value!r} is no part of the whole; write 3/16 for the third of sixteen")
+        return int(match[1]), int(match[2])
 
 
 @click.command(
@@ -161,6 +174,14 @@ _engine_option = click.option(
     help="Index again what `lexsearch remove` took out.",
 )
 @_engine_option
+@click.option(
+    "--shard",
+    type=_ShardType(),
+    default="1/1",
+    metavar="I/N",
+    help="Take part I of N of the pictures alone, in an index of its own (3/16); lexsearch merge "
+    "joins them.",
+)
 @json_option
 @quiet_option
 def index_command(
@@ -175,6 +196,7 @@ def index_command(
     exclude: tuple[str, ...],
     include_removed: bool,
     engine: str | None,
+    shard: tuple[int, int],
     as_json: bool,
     quiet: bool,
     **options: object,
@@ -209,6 +231,7 @@ def index_command(
                 exclude=exclude,
                 include_removed=include_removed,
                 engine=engine,
+                shard=shard,
                 progress=progress,
             )
         except KeyboardInterrupt:
@@ -320,6 +343,30 @@ def remove(names: tuple[str, ...], path: str) -> None:
     click.echo(f"{removed} removed")
     if not removed:
         sys.exit(NOTHING_FOUND)
+
+
+@click.command(
+    epilog=examples("lexsearch merge indexes/shard-* --index indexes/all", "lexsearch status")
+)
+@click.argument("folders", nargs=-1, required=True, metavar="INDEX...")
+@index_option
+@quiet_option
+def merge(folders: tuple[str, ...], path: str, quiet: bool) -> None:
+    """Take what other indexes hold, such as those of shards.
+
+    Captions, files, corrections and failures come together in the index named with --index, which
+    is then as if one process had made it. The others stay as they are; merged again, they give
+    what is new.
+    """
+    from lexsearch.index import Index
+
+    with Index(path) as index, progress_bar(quiet) as progress:
+        merged = index.merge(*folders, progress=progress)
+        found = len(index)
+    click.echo(
+        f"{merged.captions:,} captions taken from {len(folders)} indexes, {found:,} pictures can "
+        "be found"
+    )
 
 
 @click.command(epilog=examples("lexsearch reindex", "lexsearch reindex --k1 1.2 --b 0.75"))

@@ -12,7 +12,7 @@ from lexsearch.indexing.identity import follow_changes
 from lexsearch.indexing.jobs import Job, Runner
 from lexsearch.indexing.keeping import Keeper
 from lexsearch.indexing.metadata import read_metadata
-from lexsearch.indexing.scan import Report, scan_files
+from lexsearch.indexing.scan import ALL, Report, Shard, scan_files
 from lexsearch.records import CaptionerKey
 from lexsearch.storage.catalog import Catalog
 from lexsearch.storage.writer import ProgressCallback, Writer
@@ -32,6 +32,7 @@ def add(
     limit: int | None = None,
     exclude: Sequence[str] = (),
     include_removed: bool = False,
+    shard: Shard = ALL,
 ) -> Report:
     """See `Index.add`. runner, spec, key: who describes, how it is opened, and what it goes by."""
     report = Report()
@@ -41,7 +42,7 @@ def add(
         if include_removed:
             writer.catalog.restore()
     with pixel_bound(max_pixels):
-        changes = scan_files(writer, paths, report, progress)
+        changes = scan_files(writer, paths, report, progress, shard)
         follow_changes(writer, changes, report)
         read_metadata(writer, progress)
     writer.sync()

@@ -49,12 +49,29 @@ class Report:
     outdated: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """Part `number`, from 1, of `count` into which pictures are dealt by their doc_id, so that each
+    process that looks at all files knows its own without asking the others.
+    """
+
+    number: int = 1
+    count: int = 1
+
+    def has(self, doc_id: str) -> bool:
+        return int(doc_id, 16) % self.count == self.number - 1
+
+
 class Change(NamedTuple):
     """A known file that has other bytes now."""
 
     path: str
     before: str
     now: str
+
+
+ALL = Shard()
+"""All pictures."""
 
 
 @dataclass(slots=True)
@@ -72,9 +89,14 @@ class _Found:
 
 
 def scan_files(
-    writer: Writer, paths: Sequence[str], report: Report, progress: ProgressCallback
+    writer: Writer,
+    paths: Sequence[str],
+    report: Report,
+    progress: ProgressCallback,
+    shard: Shard = ALL,
 ) -> list[Change]:
-    """Compare the files with the catalog; hash those that are new or touched.
+    """Compare the files with the catalog; hash those that are new or touched. Pictures of other
+    shards are left out.
 
     Returns the known files that have other bytes now.
     """
@@ -89,7 +111,7 @@ def scan_files(
         elif _is_away(writer, path):
             found.away.append(path)
         elif os.path.lexists(path):
-            _scan(writer, path, report, found, progress)
+            _scan(writer, path, report, found, progress, shard)
     with catalog.transaction():
         for path in paths:
             _drop_vanished(writer, path, report, found)
@@ -117,7 +139,12 @@ def _is_away(writer: Writer, path: str) -> bool:
 
 
 def _scan(
-    writer: Writer, path: str, report: Report, found: _Found, progress: ProgressCallback
+    writer: Writer,
+    path: str,
+    report: Report,
+    found: _Found,
+    progress: ProgressCallback,
+    shard: Shard,
 ) -> None:
     catalog = writer.catalog
     root = path if os.path.isdir(path) else os.path.dirname(path)
@@ -138,12 +165,12 @@ def _scan(
         else:
             pending.append(entry)
         if len(pending) == _HASH_CHUNK:
-            _identify(writer, root, pending, report, found)
+            _identify(writer, root, pending, report, found, shard)
             pending = []
         done = report.unchanged + len(found.arrivals) + len(report.failed)
         if done and done % 100 == 0:
             progress(Progress("looking for pictures", done, None, "file", len(report.failed)))
-    _identify(writer, root, pending, report, found)
+    _identify(writer, root, pending, report, found, shard)
 
 
 def _drop_vanished(writer: Writer, path: str, report: Report, found: _Found) -> None:
@@ -155,7 +182,12 @@ def _drop_vanished(writer: Writer, path: str, report: Report, found: _Found) -> 
 
 
 def _identify(
-    writer: Writer, root: str, files: Iterable[ImageFile], report: Report, found: _Found
+    writer: Writer,
+    root: str,
+    files: Iterable[ImageFile],
+    report: Report,
+    found: _Found,
+    shard: Shard,
 ) -> None:
     """Hash files and record what they are."""
     catalog = writer.catalog
@@ -167,6 +199,9 @@ def _identify(
             except ImageError as error:
                 found.unreadable.append(file.path)  # known, perhaps, and not to be had just now
                 fail(writer, report, file.path, str(error))
+                continue
+            if not shard.has(doc_id):
+                report.left_out["pictures of other shards"] += 1
                 continue
             if before is not None and before.doc_id == doc_id:
                 report.unchanged += 1

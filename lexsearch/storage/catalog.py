@@ -70,6 +70,26 @@ CREATE TABLE excluded (pattern TEXT PRIMARY KEY);
 """Each takes the catalog from the version before it to its own, which counts from 1. A change of
 the tables is a further one at the end; those that are here are never changed.
 """
+_ABSORB = """
+INSERT OR REPLACE INTO files SELECT * FROM other.files;
+INSERT OR REPLACE INTO failures SELECT * FROM other.failures;
+DELETE FROM failures WHERE path IN (SELECT path FROM files);
+INSERT INTO documents (doc_id, imported, path) SELECT doc_id, imported, path FROM other.documents
+    WHERE true ON CONFLICT (doc_id) DO UPDATE SET waiting = 1,
+    imported = (imported OR excluded.imported) AND doc_id NOT IN (SELECT doc_id FROM files),
+    path = COALESCE(path, excluded.path);
+INSERT OR IGNORE INTO captioners (name, version, prompt)
+    SELECT name, version, prompt FROM other.captioners;
+INSERT OR IGNORE INTO captioned SELECT doc_id, mine.id, stage FROM other.captioned
+    JOIN other.captioners AS theirs ON theirs.id = captioner
+    JOIN captioners AS mine USING (name, version, prompt);
+INSERT OR IGNORE INTO undescribed SELECT doc_id, mine.id, crop, reason, refused, time
+    FROM other.undescribed JOIN other.captioners AS theirs ON theirs.id = captioner
+    JOIN captioners AS mine USING (name, version, prompt);
+INSERT OR REPLACE INTO metadata SELECT * FROM other.metadata;
+INSERT OR IGNORE INTO removed SELECT * FROM other.removed;
+INSERT OR IGNORE INTO excluded SELECT * FROM other.excluded
+"""
 _OF_ONE_RUN = """
 CREATE TEMP TABLE seen (path BLOB PRIMARY KEY, beside INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TEMP TABLE lost (doc_id TEXT PRIMARY KEY) WITHOUT ROWID;
@@ -461,6 +481,19 @@ class Catalog:
         self._db.execute("DELETE FROM shards")
         self.coverage.forget()
         self.mark_all_stale()
+
+    def absorb(self, other: Path) -> None:
+        """Take over what another catalog, of the same version, knows of files and failures. What it
+        knows of captions is recorded with these.
+        """
+        with self._errors():
+            self._db.execute("ATTACH DATABASE ? AS other", (str(other),))
+        try:
+            with self.transaction():
+                for statement in filter(str.strip, _ABSORB.split(";")):
+                    self._db.execute(statement)
+        finally:
+            self._db.execute("DETACH DATABASE other")
 
     # Numbers for people
 

@@ -71,7 +71,7 @@ class Writer:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
         self.settings = read_settings(folder)
         self.catalog = Catalog(folder / "catalog.sqlite", write=True)
         self.store = CaptionStore(folder / "captions")
@@ -83,7 +83,7 @@ class Writer:
         if settings.captioner != self.settings.captioner:
             with self.catalog.transaction():
                 self.catalog.mark_all_stale()
-        write_settings(self._folder, settings)
+        write_settings(self.folder, settings)
         self.settings = settings
 
     def move_text_index(self, engine: str, progress: ProgressCallback | None = None) -> bool:
@@ -95,7 +95,7 @@ class Writer:
         if engine == self.settings.engine:
             return False
         moved = replace(self.settings, engine=engine)
-        has_index(moved.text_index(self._folder))  # raises when nobody answers there
+        has_index(moved.text_index(self.folder))  # raises when nobody answers there
         self.settings = moved
         self.rebuild(progress)
         return True
@@ -186,7 +186,7 @@ class Writer:
             self._close_engine()
             with self.catalog.transaction():
                 self.catalog.mark_all_stale()
-            address = self.settings.text_index(self._folder)
+            address = self.settings.text_index(self.folder)
             engine = self._engine = open_writer(address, anew=True)
             taken: list[str] = []
             documents = self._documents(taken, [], progress)
@@ -195,7 +195,7 @@ class Writer:
             except DamagedShard as error:
                 self._repair(error)
             else:
-                write_settings(self._folder, self.settings)  # where it lies now
+                write_settings(self.folder, self.settings)  # where it lies now
                 with self.catalog.transaction():
                     self.catalog.mark_indexed(taken)
                 return
@@ -207,7 +207,7 @@ class Writer:
 
     def _open_engine(self) -> EngineWriter:
         if self._engine is None:
-            address = self.settings.text_index(self._folder)
+            address = self.settings.text_index(self.folder)
             if not has_index(address):
                 with self.catalog.transaction():
                     self.catalog.mark_all_stale()
@@ -256,7 +256,7 @@ class Writer:
 
     def _lexicon(self) -> Lexicon:
         if self._known is None:
-            own = lexicon_file(self._folder)
+            own = lexicon_file(self.folder)
             self._known = Lexicon(self._open_engine().analyzer.terms, own)
         return self._known
 
