@@ -22,7 +22,11 @@ from transformers import (
     CLIPConfig,
     CLIPImageProcessorPil,
     CLIPModel,
+    CLIPSegConfig,
+    CLIPSegModel,
     EfficientNetImageProcessorPil,
+    GroupViTConfig,
+    GroupViTModel,
     PreTrainedTokenizerFast,
     SiglipConfig,
     SiglipImageProcessorPil,
@@ -34,6 +38,9 @@ from lexsearch.errors import EvaluationError
 from lexsearch.evaluation import analysis
 from lexsearch.evaluation.baselines import DenseSource, DualEncoder
 from lexsearch.evaluation.dataset import Dataset
+from lexsearch.evaluation.enhanced import EnhancedSource
+from lexsearch.language.enhancing import Enhancer
+from lexsearch.language.recorded import Recorded
 
 WORDS = ["<pad>", "<s>", "</s>", "<unk>", *COLOURS, "half", "big", "a"]
 TEXT = {
@@ -71,6 +78,10 @@ def save_tokenizer(folder: Path) -> None:
 def save_clip(folder: Path) -> None:
     config = CLIPConfig(text_config=TEXT, vision_config=VISION, projection_dim=8)
     CLIPModel(config).save_pretrained(folder)
+    save_processor(folder)
+
+
+def save_processor(folder: Path) -> None:
     size, crop = {"shortest_edge": 32}, {"height": 32, "width": 32}
     CLIPImageProcessorPil(size=size, crop_size=crop).save_pretrained(folder)
 
@@ -102,7 +113,34 @@ def save_siglip(folder: Path) -> None:
     SiglipImageProcessorPil(size={"height": 32, "width": 32}).save_pretrained(folder)
 
 
-SAVERS = {"clip": save_clip, "align": save_align, "siglip": save_siglip}
+def save_groupvit(folder: Path) -> None:
+    vision = {
+        **VISION,
+        "depths": [1, 1],
+        "num_group_tokens": [4, 0],
+        "num_output_groups": [4, 4],
+        "num_hidden_layers": 2,
+    }
+    config = GroupViTConfig(
+        text_config=TEXT, vision_config=vision, projection_dim=8, projection_intermediate_dim=16
+    )
+    GroupViTModel(config).save_pretrained(folder)
+    save_processor(folder)
+
+
+def save_clipseg(folder: Path) -> None:
+    config = CLIPSegConfig(text_config=TEXT, vision_config=VISION, projection_dim=8)
+    CLIPSegModel(config).save_pretrained(folder)
+    save_processor(folder)
+
+
+SAVERS = {
+    "clip": save_clip,
+    "align": save_align,
+    "siglip": save_siglip,
+    "groupvit": save_groupvit,
+    "clipseg": save_clipseg,
+}
 
 
 @pytest.fixture(scope="module")
@@ -163,6 +201,29 @@ def one_by_one(model: Path, text: str, images: Path) -> dict[str, float]:
             seen = loaded.get_image_features(**pixels).pooler_output[0]
             cosines[file.stem] = torch.cosine_similarity(asked, seen, dim=0).item()
     return cosines
+
+
+@pytest.mark.parametrize("fuse", ["sum", "vote", "rrf"])
+def test_sentences_of_a_language_model_go_into_the_ranking(
+    folder: Path, dataset: Dataset, tmp_path: Path, fuse: str
+) -> None:
+    row = {"query": "red", "batch": 0, "seed": 0, "model": "m", "prompt": 1}
+    also = ["big blue half", "a yellow picture", "red and green"]
+    file = tmp_path / "sentences.jsonl"
+    file.write_text(json.dumps({**row, "sentences": also}))
+    dense = DenseSource(str(folder / "clip"), folder / "images", dataset, silent)
+    source = EnhancedSource(dense, Enhancer(None, batches=1, recorded=Recorded(file)), fuse)
+    source.prepare(["red", "blue"], silent)
+    assert source.not_enhanced == 1
+    assert source.rank("blue", 5) == dense.rank("blue", 5)
+    ranked = source.rank("red", 5)
+    each = [dense.rank(text, None) for text in ("red", *also)]
+    if fuse == "sum":
+        [best, *_] = ranked
+        scores = [{hit.doc_id: hit.score for hit in found}[best.doc_id] for found in each]
+        assert best.score == pytest.approx(3 * scores[0] + sum(scores[1:]))
+    assert len(ranked) == 5
+    assert [hit.score for hit in ranked] == sorted((hit.score for hit in ranked), reverse=True)
 
 
 def test_a_text_that_is_too_long_is_cut(folder: Path) -> None:

@@ -27,7 +27,10 @@ from click.testing import CliRunner
 from lexsearch.cli import cli
 
 ROOT = Path(__file__).parent.parent
-PAGES = ["README.md", "docs/using.md", "docs/searching.md", "docs/evaluating.md"]
+PAGES = [
+    "README.md",
+    *(f"docs/{name}.md" for name in ("using", "searching", "evaluating", "language")),
+]
 PHOTOS = {
     "cat.png": ("skimage", "chelsea.png"),
     "coffee.png": ("skimage", "coffee.png"),

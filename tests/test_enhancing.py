@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
-from scripted import GOOD, scripted
+from scripted import GOOD, Said, scripted
 
+import lexsearch
 from lexsearch.chat import API_KEY
+from lexsearch.cli import cli
 from lexsearch.errors import ModelError, ModelUnavailable
 from lexsearch.language import LLM_MODEL, LLM_URL, Ask, LanguageModel, open_language_model
 from lexsearch.language.enhancing import Enhancer, free_part, sentences_of
@@ -302,3 +305,151 @@ def test_recorded_sentences_need_no_model(tmp_path: Path) -> None:
 def test_only_plain_words_are_free() -> None:
     query = parse('red bus, -dog, +cat, text:exit, "x", old town')
     assert free_part(query) == "red bus, old town"
+
+
+# The commands, and evaluation
+
+
+@pytest.fixture
+def indexed(tmp_path: Path) -> Path:
+    """An index in which the words typed find one picture, and the sentences of GOOD others."""
+    captions = {
+        "family": "a family gathering",
+        "cake": "a birthday cake with candles",
+        "table": "people eat at a long table",
+        "car": "a red car",
+    }
+    with lexsearch.open(tmp_path / "index") as index:
+        rows = [json.dumps({"doc_id": name, "text": text}) for name, text in captions.items()]
+        index.import_captions(rows)
+    return tmp_path / "index"
+
+
+@pytest.fixture
+def query(indexed: Path) -> Callable[..., Result]:
+    """`lexsearch query`, in this process."""
+
+    def run(*options: str) -> Result:
+        command = ["query", QUERY, "--index", str(indexed), *options]
+        return CliRunner().invoke(cli, command)
+
+    return run
+
+
+def test_an_enhanced_search_finds_more(query: Callable[..., Result]) -> None:
+    plain = query()
+    assert "cake" not in plain.stdout
+    with scripted() as server:
+        found = query("--enhance", "--llm", server.url)
+    assert found.exit_code == 0
+    assert found.stdout.index("family") < found.stdout.index("cake")
+    assert "by: a birthday cake with candles" in found.stdout
+    assert "searched with 30 sentences more" in found.stderr
+
+
+def fails_to_connect() -> str:
+    with scripted() as server:
+        return server.url
+
+
+FAILURES: dict[str, tuple[Callable[[], Said], str]] = {
+    "a refused connection": (fails_to_connect, "is the server running?"),
+    "a wrong key": (lambda: 401, "LEXSEARCH_API_KEY"),
+    "a wrong model": (lambda: 404, "--llm-model"),
+    "a wrong address": (lambda: "http://", "not an address"),
+    "no such folder": (lambda: "no/such/model", "cannot be loaded"),
+    "no answer in time": (lambda: 30.0, "no answer within 0.5 seconds"),
+    "a refusal": (lambda: "I'm sorry, but no.", "the model gave no sentence"),
+    "an empty answer": (lambda: b'{"choices": []}', "asked 2 times"),
+    "garbage": (lambda: b"<html>\xff", "asked 2 times"),
+    "a wrong language": (lambda: "一家人", "the model gave no sentence"),
+    "too many requests": (lambda: 429, "429"),
+    "a server's fault": (lambda: 500, "500"),
+}
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+@pytest.mark.parametrize("output", [(), ("--json",)], ids=["text", "json"])
+def test_where_no_sentence_comes_the_search_is_the_plain_one(
+    failure: str, output: tuple[str, ...], query: Callable[..., Result]
+) -> None:
+    made, reason = FAILURES[failure]
+    wrong = made()
+    patience = ("--patience", "0.5" if isinstance(wrong, float) else "2")
+    plain = query(*output)
+    if isinstance(wrong, str) and ("://" in wrong or "/" in wrong):
+        found = query("--enhance", "--llm", wrong, *patience, *output)
+    else:
+        with scripted(wrong) as server:
+            found = query("--enhance", "--llm", server.url, *patience, *output)
+    assert (found.exit_code, found.stdout) == (plain.exit_code, plain.stdout)
+    assert "note: not enhanced: " in found.stderr
+    assert reason in found.stderr or "no answer within" in found.stderr
+    assert "searched for the words as typed" in found.stderr
+
+
+def test_without_a_model_enhancing_is_wrong_usage(query: Callable[..., Result]) -> None:
+    found = query("--enhance")
+    assert found.exit_code == 2
+    assert LLM_URL in found.stderr
+
+
+def test_the_command_shows_sentences_and_searches_nothing(tmp_path: Path) -> None:
+    with scripted() as server:
+        command = ["enhance", QUERY, "--llm", server.url, "--batches", "1"]
+        shown = CliRunner().invoke(cli, command)
+        as_json = CliRunner().invoke(cli, [*command, "--json"])
+        assert len(server.requests) == 1, "the second is remembered"
+    assert shown.stdout.splitlines()[0] == "people eat at a long table in the garden"
+    assert len(json.loads(as_json.stdout)["batches"][0]) == 10
+    with scripted("I cannot") as server:
+        none = CliRunner().invoke(cli, ["enhance", "a cow", "--llm", server.url])
+    assert none.exit_code == 1
+    assert "were not enhanced" in none.stderr
+
+
+@pytest.fixture
+def trial(tmp_path: Path) -> list[str]:
+    """Options of `lexsearch evaluate` for two queries over a few captions."""
+    captions = {
+        "family": "a family gathering",
+        "cake": "a birthday cake with candles",
+        "dog": "a dog sleeps",
+    }
+    rows = [json.dumps({"doc_id": name, "text": text}) for name, text in captions.items()]
+    (tmp_path / "captions.jsonl").write_text("\n".join(rows))
+    (tmp_path / "topics.tsv").write_text("1\tfamily gathering\n2\tdog\n")
+    (tmp_path / "qrels.txt").write_text("1 0 cake 1\n2 0 dog 1\n")
+    files = {"captions": "captions.jsonl", "topics": "topics.tsv", "qrels": "qrels.txt"}
+    options = [word for name, file in files.items() for word in (f"--{name}", tmp_path / file)]
+    return ["evaluate", *map(str, options), "--json", "--quiet"]
+
+
+@pytest.mark.parametrize("fuse", ["sum", "vote", "rrf"])
+def test_an_enhanced_evaluation_runs_again_with_the_server_off(
+    trial: list[str], tmp_path: Path, fuse: str
+) -> None:
+    plain = json.loads(CliRunner().invoke(cli, trial).stdout)
+    answers = ["--enhance", "--fuse", fuse, "--answers", str(tmp_path / "said.jsonl")]
+
+    def says(asked: dict, before: int) -> str:
+        return GOOD if "family" in asked["messages"][1]["content"] else "I'm sorry"
+
+    with scripted(says) as server:
+        first = CliRunner().invoke(cli, [*trial, *answers, "--record", "--llm", server.url])
+    again = CliRunner().invoke(cli, [*trial, *answers])
+    assert first.exit_code == 0, first.stderr
+    found = json.loads(first.stdout)
+    assert found["not_enhanced"] == 1
+    assert found["measures"]["RR"] > plain["measures"]["RR"]
+    assert json.loads(again.stdout) == found
+    assert "1 of 2 queries were not enhanced" in again.stderr
+
+
+@pytest.mark.parametrize("status", [401, 404])
+def test_an_evaluation_never_falls_back_unnoticed(trial: list[str], status: int) -> None:
+    with scripted(status) as server:
+        done = CliRunner().invoke(cli, [*trial, "--enhance", "--llm", server.url])
+    assert isinstance(done.exception, ModelUnavailable)
+    done = CliRunner().invoke(cli, [*trial, "--enhance"])
+    assert done.exit_code == 2

@@ -17,7 +17,16 @@ from typing import NoReturn
 import click
 
 from lexsearch._version import __version__
-from lexsearch.cli import analyzing, captioners, captions, evaluating, indexing, searching, serving
+from lexsearch.cli import (
+    analyzing,
+    captioners,
+    captions,
+    enhancing,
+    evaluating,
+    indexing,
+    searching,
+    serving,
+)
 from lexsearch.cli.terminal import NOT_DONE, examples, say, stop
 from lexsearch.errors import LexsearchError
 
@@ -46,6 +55,7 @@ def cli() -> None:
 for command in (
     indexing.index_command,
     searching.query,
+    enhancing.enhance,
     searching.show,
     serving.serve,
     indexing.status,

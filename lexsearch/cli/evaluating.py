@@ -11,15 +11,18 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
+from lexsearch.cli.enhancing import model_options, opened_enhancer, record_options
 from lexsearch.cli.terminal import (
     examples,
     existing,
+    fuse_option,
     index_option,
     json_option,
     mode_option,
     progress_bar,
     quiet_option,
     say,
+    weight_option,
     writing_to,
 )
 
@@ -56,6 +59,7 @@ class _Plan:
         "lexsearch evaluate --data VOCdevkit/VOC2007 --task keyword --plots plots --trec runs",
         "lexsearch evaluate --data dataset_flickr30k.json --task caption --json",
         "lexsearch evaluate --data VOCdevkit/VOC2007 --compare runs",
+        "lexsearch evaluate --topics topics.tsv --qrels qrels.txt --enhance --fuse vote",
         "lexsearch evaluate --data VOCdevkit/VOC2007 --images VOCdevkit/VOC2007/JPEGImages \\\n"
         "      --dense openai/clip-vit-large-patch14-336",
     )
@@ -121,6 +125,15 @@ class _Plan:
     metavar="FILE_OR_FOLDER",
     help="Test the difference to another run: what --trec wrote.",
 )
+@click.option(
+    "--enhance",
+    is_flag=True,
+    help="Search with sentences of a language model as well (docs/language.md).",
+)
+@fuse_option
+@weight_option
+@model_options
+@record_options
 @json_option
 @click.option(
     "--csv",
@@ -149,6 +162,15 @@ def evaluate(
     dense: str | None,
     images: Path | None,
     compare: Path | None,
+    enhance: bool,
+    fuse: str,
+    weight: float | None,
+    llm: str | None,
+    llm_model: str | None,
+    batches: int,
+    fresh: bool,
+    answers: Path | None,
+    record: bool,
     as_json: bool,
     csv_file: Path | None,
     trec: Path | None,
@@ -197,8 +219,17 @@ def evaluate(
             plan.notes.extend(notes)
             only = plan.dataset is not None
             source = IndexSource(index, plan.wanted, only=only, mode=mode, match=match)
+        counted: dict[str, Any] = {}
+        if enhance:
+            from lexsearch.evaluation.enhanced import EnhancedSource
+
+            opened = opened_enhancer(llm, llm_model, batches, fresh, answers=answers, record=record)
+            enhanced = EnhancedSource(source, stack.enter_context(opened), fuse, weight)
+            source = enhanced
         keep = stack.enter_context(_runs(trec))
         outcomes = run(source, plan.tasks, progress, keep)
+        if enhance:
+            counted["not_enhanced"] = enhanced.not_enhanced
     fits = _compare(outcomes, compare, source) if compare else {}
     comparisons = {title: fit.comparison for title, fit in fits.items()}
     notes = [*plan.notes, *source.notes, *(note for fit in fits.values() for note in fit.notes)]
@@ -206,7 +237,7 @@ def evaluate(
         for outcome in outcomes:
             compared = comparisons.get(outcome.task.title)
             extra = {"comparison": compared._asdict()} if compared else {}
-            shared = {"pictures": len(source.names), "ranking": source.ranking}
+            shared = {"pictures": len(source.names), "ranking": source.ranking, **counted}
             click.echo(json.dumps({**report.as_object(outcome), **shared, **extra}))
     else:
         click.echo(f"{len(source.names):,} pictures by {source.ranking}")

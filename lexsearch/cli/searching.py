@@ -12,6 +12,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lexsearch.cli.enhancing import (
+    enhanced_or_plain,
+    model_options,
+    patience_option,
+    record_options,
+)
 from lexsearch.cli.terminal import (
     NOT_DONE,
     NOTHING_FOUND,
@@ -86,6 +92,14 @@ class _Words(click.Command):
 )
 @fuse_option
 @weight_option
+@click.option(
+    "--enhance",
+    is_flag=True,
+    help="Search with sentences of a language model as well (docs/language.md).",
+)
+@model_options
+@patience_option
+@record_options
 @click.option("--explain", is_flag=True, help="Say which crops said what, and where it is.")
 @click.option("-i", "--interactive", is_flag=True, help="Go on in rounds: add, drop, undo.")
 @mode_option
@@ -111,6 +125,14 @@ def query(
     also: tuple[str, ...],
     fuse: str,
     weight: float | None,
+    enhance: bool,
+    llm: str | None,
+    llm_model: str | None,
+    batches: int,
+    fresh: bool,
+    patience: float,
+    answers: Path | None,
+    record: bool,
     explain: bool,
     interactive: bool,
     mode: str,
@@ -134,7 +156,24 @@ def query(
 
     if bool(text) == bool(topics):
         raise click.UsageError("give either words to search for, or --topics FILE")
+    if enhance and (topics or interactive or trec):
+        raise click.UsageError(
+            "--enhance is for one search; for many: lexsearch evaluate --enhance"
+        )
     asked = " ".join(text)
+    if enhance and (
+        enhanced := enhanced_or_plain(
+            asked,
+            llm=llm,
+            llm_model=llm_model,
+            batches=batches,
+            fresh=fresh,
+            patience=patience,
+            answers=answers,
+            record=record,
+        )
+    ):
+        also, weight = (*also, *enhanced.sentences), enhanced.weight(fuse, weight)
     if not (topics or interactive):
         expect_one_search()
     with Index(path, create=False) as index:

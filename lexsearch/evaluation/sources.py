@@ -11,13 +11,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 from urllib.parse import quote, unquote
 
 from lexsearch.engines import ScoredDoc
 from lexsearch.errors import EvaluationError, QueryError
 from lexsearch.evaluation.dataset import names_of, stem
 from lexsearch.index import Index
-from lexsearch.records import Progress, Query
+from lexsearch.records import Keyword, Progress, Query
+from lexsearch.searching.fusing import Fusion, fused
 from lexsearch.searching.searcher import Match
 
 ProgressCallback = Callable[[Progress], None]
@@ -47,6 +49,13 @@ class Source(ABC):
     @abstractmethod
     def rank(self, query: str | Query, depth: int | None) -> list[ScoredDoc]:
         """The best `depth` documents, or all that match, best first."""
+
+    def rank_several(
+        self, query: str | Query, also: Sequence[str], fusion: Fusion, depth: int | None
+    ) -> list[ScoredDoc]:
+        """The same for a query and other sentences at once."""
+        texts = [query, *(Query((Keyword(sentence),)) for sentence in also)]
+        return fused([self.rank(text, None) for text in texts], fusion)[:depth]
 
     def name_of(self, called: str) -> str | None:
         """The name among `names` of a document that a run calls so, percent-encoded or not, with
@@ -118,6 +127,14 @@ class IndexSource(Source):
         return name or self._called.get(called) or self._called.get(unquote(called))
 
     def rank(self, query: str | Query, depth: int | None) -> list[ScoredDoc]:
+        return self._rank(query, depth)
+
+    def rank_several(
+        self, query: str | Query, also: Sequence[str], fusion: Fusion, depth: int | None
+    ) -> list[ScoredDoc]:
+        return self._rank(query, depth, also=also, fuse=fusion.how, weight=fusion.weight)
+
+    def _rank(self, query: str | Query, depth: int | None, **several: Any) -> list[ScoredDoc]:
         whole = depth is None or not self._one_to_one
         try:
             hits = self._index.rank(
@@ -125,6 +142,7 @@ class IndexSource(Source):
                 len(self._names) if whole else depth or 0,
                 mode=self._mode,
                 match=self._match,
+                **several,
             )
         except QueryError:
             return []  # a text of nothing but commas

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from lexsearch.errors import ModelError
 
@@ -55,12 +55,12 @@ def is_named(name: str | None) -> bool:
 
 
 def open_language_model(
-    name: str | None = None, model: str | None = None, **options: Any
+    name: str | None = None, model: str | None = None, *, patience: float | None = None
 ) -> LanguageModel:
     """The model that is named: an address that begins with http, a folder, or "smollm2".
 
     name, model: None takes LEXSEARCH_LLM_URL and LEXSEARCH_LLM_MODEL. model: as a server calls it;
-    None: the only one it has. options: of `lexsearch.language.server.Server`.
+    None: the only one it has. patience: see `lexsearch.language.server.Server`.
     Raises ModelError when none is named, or it cannot be used.
     """
     name = name or os.environ.get(LLM_URL)
@@ -73,7 +73,7 @@ def open_language_model(
     if name.startswith(("http://", "https://")):
         from lexsearch.language.server import Server
 
-        return Server(name, model, **options)
+        return Server(name, model, patience=patience)
     from lexsearch.language.local import Local
 
     return Local(name)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from lexsearch.errors import ModelError, QueryError
+from lexsearch.errors import ModelError, ModelUnavailable, QueryError
 from lexsearch.language import Ask, LanguageModel
 from lexsearch.language.recorded import Recorded
 from lexsearch.language.remembered import Remembered
@@ -103,15 +103,21 @@ class Enhancer:
         queries: Sequence[str | Query],
         progress: Callable[[Progress], None] = lambda progress: None,
     ) -> list[Enhanced]:
-        """The same for many. What was answered is remembered, so that another run goes on."""
+        """The same for many. What was answered is remembered, so that another run goes on.
+
+        Raises ModelUnavailable where no further question will be answered.
+        """
         enhanced: list[Enhanced] = []
         for start in range(0, len(queries), _AT_ONCE):
             progress(Progress("enhancing", start, len(queries), "query"))
-            enhanced += self._several(list(map(_parsed, queries[start : start + _AT_ONCE])))
+            part = list(map(_parsed, queries[start : start + _AT_ONCE]))
+            enhanced += self._several(part, in_bulk=True)
         return enhanced
 
-    def _several(self, queries: Sequence[Query]) -> list[Enhanced]:
-        """Raises ModelError where the model's name cannot be told."""
+    def _several(self, queries: Sequence[Query], *, in_bulk: bool = False) -> list[Enhanced]:
+        """Raises ModelError where the model's name cannot be told, and, in bulk, where no further
+        question will be answered: what is measured must not be the plain search unnoticed.
+        """
         free = list(map(free_part, queries))
         wanted = [(text, batch) for text in dict.fromkeys(free) if text for batch in self._all()]
         found: dict[tuple[str, int], tuple[str, ...] | ModelError] = {}
@@ -119,7 +125,11 @@ class Enhancer:
             if (known := self._known(text, batch)) is not None:
                 found[text, batch] = known
         missing = [key for key in wanted if key not in found]
-        found |= self._asked(missing)
+        asked = self._asked(missing)
+        gone = (said for said in asked.values() if isinstance(said, ModelUnavailable))
+        if in_bulk and (error := next(gone, None)):
+            raise error
+        found |= asked
         return [self._made(query, text, found) for query, text in zip(queries, free, strict=True)]
 
     def _all(self) -> range:

@@ -64,6 +64,20 @@ def variants(query: Query) -> list[Query]:
     return [typed, *(Query((Keyword(sentence), *held)) for sentence in query.also)]
 
 
+def fused(found: Sequence[Sequence[ScoredDoc]], fusion: Fusion) -> list[ScoredDoc]:
+    """One list of what is typed, first, and each other sentence find, all of it."""
+    weights = fusion.weights(len(found) - 1)
+    return [ScoredDoc(one.doc_id, one.score) for one in fuse(found, weights, fusion.how)]
+
+
+def fuse(found: Sequence[Sequence[ScoredDoc]], weights: Sequence[float], how: Fuse) -> list[Fused]:
+    """One list of what each sentence finds, best first."""
+    if how == "sum":
+        return add(found, weights)
+    rankings = [[doc_id for doc_id, _ in ranking] for ranking in found]
+    return vote(rankings, weights) if how == "vote" else add_places(rankings, weights)
+
+
 def add(found: Sequence[Sequence[ScoredDoc]], weights: Sequence[float]) -> list[Fused]:
     """By the sum of weight * score; what a sentence does not find has 0 of it."""
     scores: defaultdict[str, float] = defaultdict(float)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import replace
 from typing import Literal, NamedTuple
 
@@ -12,7 +12,7 @@ from lexsearch.engines.weights import WEIGHTS, RankingWeights
 from lexsearch.records import Evidence, Keyword, Query, Suggestion, UnmatchedKeyword
 from lexsearch.searching.concepts import Concepts
 from lexsearch.searching.evidence import Reader, Search
-from lexsearch.searching.fusing import Fused, Fusion, add, add_places, variants, vote
+from lexsearch.searching.fusing import Fused, Fusion, fuse, variants
 from lexsearch.searching.suggestions import Suggestions
 from lexsearch.searching.typical import Tally, tally
 from lexsearch.text.lexicon import Lexicon
@@ -119,11 +119,7 @@ class Searcher:
             best, total = self._scorer.sum_of(zip(wanted, weights, strict=True), k)
             return [Fused(*one) for one in best], total
         found = self._lists(each, mode, match, max(k, _PLACES) if fusion.how == "rrf" else None)
-        if fusion.how == "sum":
-            fused = add(found, weights)
-        else:
-            fuse: Callable[..., list[Fused]] = vote if fusion.how == "vote" else add_places
-            fused = fuse([[doc_id for doc_id, _ in ranking] for ranking in found], weights)
+        fused = fuse(found, weights, fusion.how)
         return fused[:k], len(fused)
 
     def _lists(
@@ -136,7 +132,8 @@ class Searcher:
             depth = depth or self._engine.count()
             return [self.rank(one, depth, mode, match) for one in each]
         typed = self.rank(each[0], _MOST_TYPED, mode, match)
-        found = [self.rank(one, _MOST_BESIDE, mode, "best") for one in each[1:]]
+        beside = [self._ranked(self._concepts.wanted(one, False), "best") for one in each[1:]]
+        found = [self._scorer.search(wanted, _MOST_BESIDE).best for wanted in beside]
         if match == "all":
             kept = {doc_id for doc_id, _ in typed}
             found = [[one for one in ranking if one.doc_id in kept] for ranking in found]
