@@ -262,6 +262,24 @@ def test_only_pictures_of_the_index_are_served(server: Server, name: str) -> Non
     assert "root:" not in response.text
 
 
+def test_the_file_itself_is_given_on_this_machine_alone(folder: Path, serve: Serve) -> None:
+    proxied = {"x-forwarded-for": "192.168.0.9"}
+    for options, status in (((), 403), (("--originals",), 200)):
+        with serve(folder / "index", *options) as server:
+            doc_id = id_of(server, "red")
+            asked = f"{server.url}/api/original?id={doc_id}"
+            given = requests.get(asked, timeout=30)
+            assert given.content == (folder / "photos" / "red.png").read_bytes()
+            assert given.headers["content-disposition"] == 'attachment; filename="red.png"'
+            assert given.headers["content-type"] == "application/octet-stream"
+            assert requests.get(asked, headers=proxied, timeout=30).status_code == status
+            known = f"{server.url}/api/picture?id={doc_id}"
+            there = requests.get(known, headers=proxied, timeout=30).json()
+            assert there["original"] is (status == 200)
+            for hostile in (OUTSIDE, "gone", "/etc/passwd"):  # an import may name any path
+                assert server.get("/api/original", id=hostile).status_code == 404
+
+
 def test_a_path_is_never_taken_for_a_picture(server: Server, folder: Path) -> None:
     for path in ("/etc/passwd", str(folder / "photos" / "red.png"), "photos/red.png"):
         assert server.get("/api/picture", id=path).status_code == 404

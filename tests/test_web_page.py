@@ -58,6 +58,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             image.paste(COLOURS[right], (320, 0, 640, 480))
             image.save(photos / f"{left}-{right}.png")
     picture(photos / f"{HTML}.png", "purple", (300, 500))
+    picture(photos / "wide.png", "black", (3000, 300))
     (photos / "note.jpg").write_text("not a picture")
     with lexsearch.open(folder / "index") as index:
         index.add(photos, captioner=FakeCaptioner(says=HTML))
@@ -147,6 +148,97 @@ def test_hovering_a_word_lights_up_its_region_and_the_other_way_round(open_page)
     box, frame = page.locator("#spot").bounding_box(), page.locator("#frame").bounding_box()
     assert abs(box["width"] - frame["width"] / 2) < 3
     assert abs(box["x"] - frame["x"]) < 3
+
+
+def scale(page: Page) -> float:
+    return float(
+        page.locator("#frame").evaluate("it => new DOMMatrix(getComputedStyle(it).transform).a")
+    )
+
+
+def test_a_picture_is_zoomed_and_moved_by_mouse_keys_and_buttons(open_page) -> None:
+    page = open_page("?q=red, blue")
+    first(page).locator("a").click()
+    expect(page.locator("#large")).to_have_class("there")
+    stage, opened = page.locator("#stage"), page.url
+    fitted = page.locator("#frame").bounding_box()
+    stage.hover()
+    page.mouse.wheel(0, -600)
+    assert scale(page) > 2
+    before = page.locator("#frame").bounding_box()
+    page.mouse.down()
+    page.mouse.move(before["x"] + 100, 300, steps=4)
+    page.mouse.up()
+    assert page.locator("#frame").bounding_box() != before
+    expect(page.locator("#viewer")).to_be_visible()  # a drag is no click
+    page.keyboard.press("0")
+    assert page.locator("#frame").bounding_box() == fitted
+    page.keyboard.press("+")
+    zoomed = page.locator("#frame").bounding_box()
+    assert zoomed["width"] > 1.4 * fitted["width"]
+    page.keyboard.press("ArrowRight")
+    assert page.locator("#frame").bounding_box()["x"] < zoomed["x"]
+    assert page.url == opened
+    page.get_by_role("button", name="Fit").click()
+    stage.dblclick()
+    assert scale(page) >= 2.5
+    stage.dblclick()
+    assert page.locator("#frame").bounding_box() == fitted
+    page.get_by_role("button", name="Zoom in").press("Enter")
+    assert scale(page) == 1.5
+    page.keyboard.press("0")
+    page.keyboard.press("ArrowRight")
+    expect(page).not_to_have_url(opened)
+    assert serious(page) == []
+
+
+def test_a_panorama_begins_large_enough_to_be_seen(open_page) -> None:
+    page = open_page("?q=black, -many")
+    first(page).locator("a").click()
+    expect(page.locator("#large")).to_have_class("there")
+    frame, stage = (page.locator(name).bounding_box() for name in ("#frame", "#stage"))
+    assert frame["height"] > 0.5 * stage["height"]
+    assert abs(frame["x"] - stage["x"]) < 2  # its left end
+    page.keyboard.press("ArrowRight")
+    assert page.locator("#frame").bounding_box()["x"] < frame["x"]
+
+
+def test_a_swipe_goes_on_and_a_pinch_zooms(open_page) -> None:
+    size = {"width": 390, "height": 800}
+    page = open_page("?q=red, blue", viewport=size, has_touch=True, is_mobile=True)
+    first(page).locator("a").click()
+    expect(page.locator("#large")).to_have_class("there")
+    touch = page.context.new_cdp_session(page)
+
+    def fingers(kind: str, *places: tuple[int, int]) -> None:
+        points = [{"x": x, "y": y, "id": number} for number, (x, y) in enumerate(places)]
+        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    opened = page.url
+    fingers("touchStart", (300, 200))
+    for x in (250, 200, 150):
+        fingers("touchMove", (x, 205))
+    fingers("touchEnd")
+    expect(page).not_to_have_url(opened)
+    expect(page.locator("#large")).to_have_class("there")
+    fingers("touchStart", (180, 200), (210, 200))
+    for far in (20, 50, 90):
+        fingers("touchMove", (180 - far, 200), (210 + far, 200))
+    fingers("touchEnd")
+    assert scale(page) > 2
+
+
+def test_the_file_itself_is_downloaded_on_this_machine(open_page, folder: Path) -> None:
+    page = open_page("?q=red")
+    first(page).locator("a").click()
+    with page.expect_download() as saved:
+        page.get_by_role("link", name="Download").click()
+    name = saved.value.suggested_filename
+    assert Path(saved.value.path()).read_bytes() == (folder / "photos" / name).read_bytes()
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Copy path").click()
+    expect(page.locator("#toast")).to_contain_text(f"photos/{name}")
+    assert page.evaluate("navigator.clipboard.readText()") == str(folder / "photos" / name)
 
 
 def test_a_corrected_caption_sticks_and_is_found(open_page) -> None:
@@ -391,7 +483,7 @@ def test_the_state_lists_what_failed(open_page) -> None:
     page = open_page()
     page.locator("#state-button").click()
     expect(page.locator("#state")).to_contain_text("not a picture, or damaged")
-    expect(page.locator("#state")).to_contain_text("17 pictures")
+    expect(page.locator("#state")).to_contain_text("18 pictures")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -45,6 +45,12 @@ from lexsearch.cli.terminal import examples, index_option, say
     help="Whether captions can be corrected in the page; by default not where a network can see "
     "it without a password.",
 )
+@click.option(
+    "--originals",
+    is_flag=True,
+    help="Let everybody who sees the page download the picture files, with what they say of where "
+    "and when they were taken; by default only this machine's own browser can.",
+)
 @click.option("--open", "open_browser", is_flag=True, help="Open the page in your browser.")
 def serve(
     path: str,
@@ -54,6 +60,7 @@ def serve(
     password: str | None,
     token: str | None,
     read_only: bool | None,
+    originals: bool,
     open_browser: bool,
 ) -> None:
     """Show the pictures on a web page.
@@ -86,6 +93,7 @@ def serve(
             password=password,
             token=token,
             read_only=read_only,
+            originals=originals,
         )
 
 

@@ -45,6 +45,7 @@ def app(
     password: str | None = None,
     token: str | None = None,
     read_only: bool = False,
+    originals: bool = False,
     limits: Limits | None = None,
     cache: Path | None = None,
 ) -> App:
@@ -56,10 +57,13 @@ def app(
     token: what changes must bring in the header X-Lexsearch-Token; the page knows it. By
         default LEXSEARCH_TOKEN, or one that all processes of this user agree on for this index.
     read_only: refuse to change captions.
+    originals: give the picture files themselves, metadata included, to everybody who may see the
+        page; else only to requests from this machine.
     cache: the folder for thumbnails; by default in the user's cache folder.
     """
     token = token or os.environ.get("LEXSEARCH_TOKEN") or _agreed_token(index)
-    site = make_api(index, Thumbnails(cache or _cache() / "thumbnails"), read_only=read_only)
+    thumbnails = Thumbnails(cache or _cache() / "thumbnails")
+    site = make_api(index, thumbnails, read_only=read_only, originals=originals)
     templates = Jinja2Templates(_HERE / "templates")
     templates.env.undefined = StrictUndefined
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Sequence
 from enum import IntEnum
 from http import HTTPStatus
@@ -13,7 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import Field
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import FileResponse, JSONResponse, Response
 
 from lexsearch._version import __version__
 from lexsearch.errors import (
@@ -25,7 +26,7 @@ from lexsearch.errors import (
     StorageError,
 )
 from lexsearch.web import schemas, service
-from lexsearch.web.asking import NotFound
+from lexsearch.web.asking import NotFound, shown
 from lexsearch.web.cache import Searches, as_json
 from lexsearch.web.completing import Completions
 from lexsearch.web.guard import LOCAL_CLIENT, Refusal
@@ -65,7 +66,7 @@ class Json(JSONResponse):
         return as_json(content)
 
 
-def make_api(index: Index, thumbnails: Thumbnails, *, read_only: bool) -> FastAPI:
+def make_api(index: Index, thumbnails: Thumbnails, *, read_only: bool, originals: bool) -> FastAPI:
     """The application of the API alone, at /api."""
     api = FastAPI(
         title="lexsearch",
@@ -78,6 +79,11 @@ def make_api(index: Index, thumbnails: Thumbnails, *, read_only: bool) -> FastAP
     )
     searches, completions = Searches(index), Completions(index)
     searching, drawing, writing = Workers("search", 4), Workers("draw", 2), Workers("write", 1, 20)
+
+    def rights(request: Request) -> tuple[bool, bool]:
+        """Whether the client is at this machine, and whether it may have the files themselves."""
+        here = bool(request.scope.get(LOCAL_CLIENT))
+        return here, here or originals
 
     def check_writable() -> None:
         if read_only:
@@ -130,8 +136,7 @@ def make_api(index: Index, thumbnails: Thumbnails, *, read_only: bool) -> FastAP
         a query. Its full paths, and what its file says of itself (date, title, places), are for
         requests from this machine alone.
         """
-        here = bool(request.scope.get(LOCAL_CLIENT))
-        return Json(await searching.run(service.picture, index, doc_id, q, here))
+        return Json(await searching.run(service.picture, index, doc_id, q, *rights(request)))
 
     @api.get(
         "/api/image",
@@ -147,14 +152,32 @@ def make_api(index: Index, thumbnails: Thumbnails, *, read_only: bool) -> FastAP
         headers = {"cache-control": "private, max-age=86400"}
         return Response(copy, media_type="image/jpeg", headers=headers)
 
+    @api.get(
+        "/api/original",
+        response_class=FileResponse,
+        responses={200: {"content": {"application/octet-stream": {}}}, **_problems(403, 404, 422)},
+    )
+    async def original(request: Request, doc_id: Id) -> Response:
+        """The file of one picture, to be saved: for requests from this machine alone, unless the
+        server was started with --originals.
+        """
+        if not rights(request)[1]:
+            raise Refusal(403, "this server gives no original files (--originals would)")
+        path = await drawing.run(service.original, index, thumbnails, doc_id)
+        return FileResponse(
+            path,
+            media_type="application/octet-stream",
+            filename=shown(os.path.basename(path)),
+            headers={"cache-control": "no-store"},
+        )
+
     @api.put(
         "/api/caption", response_model=schemas.Picture, responses=_problems(400, 403, 404, 409, 422)
     )
     async def edit(request: Request, caption: schemas.CaptionEdit) -> Response:
         """Correct what is said of a crop, for good; null takes the correction back."""
         check_writable()
-        here = bool(request.scope.get(LOCAL_CLIENT))
-        return Json(await writing.run(service.edit, index, caption, here))
+        return Json(await writing.run(service.edit, index, caption, *rights(request)))
 
     @api.put(
         "/api/denial", response_model=schemas.Picture, responses=_problems(400, 403, 404, 409, 422)
@@ -162,8 +185,7 @@ def make_api(index: Index, thumbnails: Thumbnails, *, read_only: bool) -> FastAP
     async def deny(request: Request, denial: schemas.Denial) -> Response:
         """Never say these words or phrases of a picture, in any form; or allow them again."""
         check_writable()
-        here = bool(request.scope.get(LOCAL_CLIENT))
-        return Json(await writing.run(service.deny, index, denial, here))
+        return Json(await writing.run(service.deny, index, denial, *rights(request)))
 
     @api.get("/api/status", response_model=schemas.State)
     async def status() -> Response:

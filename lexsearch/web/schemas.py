@@ -131,6 +131,7 @@ class Picture(BaseModel):
     name: str
     paths: list[str]
     has_picture: bool
+    original: bool = Field(description="whether /api/original gives its file to this client")
     width: int | None
     height: int | None
     hit: Hit | None = Field(description="why it matches the query, unranked; null if it does not")

@@ -13,7 +13,7 @@ from lexsearch.errors import ImageError, QueryError
 from lexsearch.records import Hit, Query
 from lexsearch.storage.denials import DENIED
 from lexsearch.web.asking import NotFound, read, shown, told, with_all
-from lexsearch.web.thumbnails import Thumbnails
+from lexsearch.web.thumbnails import SIDES, Thumbnails
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -141,10 +141,13 @@ def _counts(words: Iterable[Suggestion]) -> list[Object]:
     return [{"word": each.word, "count": each.count} for each in words]
 
 
-def picture(index: Index, doc_id: str, query: str = "", here: bool = False) -> Object:
+def picture(
+    index: Index, doc_id: str, query: str = "", here: bool = False, originals: bool = False
+) -> Object:
     """All that is known of a picture, and why it matches a query; see `schemas.Picture`.
 
     here: for somebody at this machine: with full paths, and with what the file says of itself.
+    originals: for somebody who may have the file.
     """
     hidden = _NOT_CAPTIONS if here else _NOT_CAPTIONS | _OF_THE_FILE
     known = _known(index, doc_id)
@@ -157,6 +160,7 @@ def picture(index: Index, doc_id: str, query: str = "", here: bool = False) -> O
         "name": _name(doc_id, names, known.paths),
         "paths": [shown(path) for path in (known.paths if here else _relative(names))],
         "has_picture": bool(known.paths),
+        "original": bool(known.paths) and originals,
         "width": sized and sized.width,
         "height": sized and sized.height,
         "hit": _hit(hit, names) if hit else None,
@@ -180,16 +184,25 @@ def picture(index: Index, doc_id: str, query: str = "", here: bool = False) -> O
 
 def image(index: Index, thumbnails: Thumbnails, doc_id: str, side: int) -> bytes:
     """A bounded JPEG copy of a picture of the index; from the first of its places that will do."""
+    return _drawn(index, thumbnails, doc_id, side)[0]
+
+
+def original(index: Index, thumbnails: Thumbnails, doc_id: str) -> str:
+    """Where the file of a picture lies: of one that can be drawn, whatever an import says."""
+    return _drawn(index, thumbnails, doc_id, SIDES[0])[1]
+
+
+def _drawn(index: Index, thumbnails: Thumbnails, doc_id: str, side: int) -> tuple[bytes, str]:
     reason: Exception = ImageError("there is no file of it")
     for path in _place(index, doc_id):
         try:
-            return thumbnails.get(path, side)
+            return thumbnails.get(path, side), path
         except ImageError as error:
             reason = error
     raise NotFound(f"no picture: {reason}")
 
 
-def edit(index: Index, wanted: CaptionEdit, here: bool = False) -> Object:
+def edit(index: Index, wanted: CaptionEdit, here: bool, originals: bool) -> Object:
     """Correct a caption, or take a correction back; the picture as it is then."""
     known = _known(index, wanted.doc_id)
     if not any(row.crop == wanted.crop for row in known.captions):
@@ -202,17 +215,17 @@ def edit(index: Index, wanted: CaptionEdit, here: bool = False) -> Object:
         field=wanted.field,
         caption_id=wanted.caption_id,
     )
-    return picture(index, wanted.doc_id, wanted.q, here)
+    return picture(index, wanted.doc_id, wanted.q, here, originals)
 
 
-def deny(index: Index, wanted: Denial, here: bool = False) -> Object:
+def deny(index: Index, wanted: Denial, here: bool, originals: bool) -> Object:
     """Never say words of a picture, or allow them again; the picture as it is then."""
     denied = {text.casefold() for text in _denied(_known(index, wanted.doc_id))}
     for word in wanted.words if wanted.undo else ():
         if " ".join(word.split()).casefold() not in denied:
             raise NotFound(f"{word!r} was not denied of this picture")
     index.deny(wanted.doc_id, *wanted.words, undo=wanted.undo)
-    return picture(index, wanted.doc_id, wanted.q, here)
+    return picture(index, wanted.doc_id, wanted.q, here, originals)
 
 
 def state(index: Index, writable: bool) -> Object:

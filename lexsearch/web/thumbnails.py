@@ -16,7 +16,7 @@ from pathlib import Path
 from lexsearch.errors import ImageError
 from lexsearch.images.jpeg import small_jpeg
 
-SIDES = (160, 320, 640, 1280, 2048)
+SIDES = (160, 320, 640, 1280, 2048, 4096, 8192)
 """The longer side, in pixels, that a copy may have."""
 
 _SWEEP_EVERY = 500  # copies made between two looks at the folder's size

@@ -16,6 +16,10 @@ export function imageAddress(docId, side) {
   return address("image", { id: docId, side });
 }
 
+export function originalAddress(docId) {
+  return address("original", { id: docId });
+}
+
 export async function ask(path, parameters = {}, signal = undefined) {
   return answer(await reach(fetch(address(path, parameters), { signal })));
 }

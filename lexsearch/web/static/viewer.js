@@ -1,8 +1,9 @@
 // One picture: where its words were seen, all its captions by crop, and their correction.
 
 import { byId, count, el, svg, toast } from "./dom.js";
-import { ask, change, imageAddress, writable } from "./api.js";
+import { ask, change, imageAddress, originalAddress, writable } from "./api.js";
 import { colourOf } from "./colours.js";
+import { Zoom } from "./zoom.js";
 
 const dialog = byId("viewer");
 const panel = byId("panel");
@@ -11,6 +12,15 @@ const large = byId("large");
 const regions = byId("regions");
 const spot = byId("spot");
 const told = byId("told");
+
+const SIDES = [1280, 2048, 4096, 8192];
+const PAN = 120;
+
+const zoom = new Zoom(byId("stage"), frame, {
+  natural: () => [picture?.width ?? large.naturalWidth, picture?.height ?? large.naturalHeight],
+  grown: sharpen,
+  swiped: (by) => (by ? page.step(by) : page.close()),
+});
 
 let page; // what the page lets it do: close, step, like, unlike, renewed
 let hit = null;
@@ -27,11 +37,19 @@ export function prepare(doings) {
     page.close();
   });
   dialog.addEventListener("keydown", onKey);
+  byId("nearer").onclick = () => zoom.step(1);
+  byId("farther").onclick = () => zoom.step(-1);
+  byId("fit").onclick = () => zoom.reset();
   byId("stage").addEventListener("click", (event) => {
     if (event.target === byId("stage")) page.close();
   });
   new ResizeObserver(fit).observe(byId("stage"));
-  large.onload = () => { large.classList.add("there"); fit(); };
+  large.onload = () => {
+    const first = !large.classList.contains("there");
+    large.classList.add("there");
+    fit();
+    if (first) zoom.begin();
+  };
   large.onerror = () => { told.textContent = "The file is no longer there, or damaged."; };
 }
 
@@ -45,6 +63,7 @@ export async function show(docId, found, query, ends) {
     clear();
     large.classList.remove("there");
     large.removeAttribute("src");
+    zoom.reset();
   }
   byId("before").disabled = ends.first;
   byId("after").disabled = ends.last;
@@ -63,7 +82,8 @@ export async function show(docId, found, query, ends) {
   if (known.hit) hit = known.hit;
   if (!again && picture.has_picture) {
     large.alt = wholeText() || picture.name;
-    large.src = imageAddress(docId, side());
+    shownSide = side(1);
+    large.src = imageAddress(docId, shownSide);
   } else if (!picture.has_picture) {
     told.textContent = "These captions came without a picture.";
   }
@@ -93,9 +113,23 @@ export function isOpen() {
   return dialog.open;
 }
 
-function side() {
-  const wanted = Math.max(innerWidth, innerHeight) * devicePixelRatio;
-  return wanted > 1400 ? 2048 : 1280;
+let shownSide = 0; // of the copy that is shown
+
+// Of the copy that has as many pixels as are shown at a scale, or of the largest one.
+function side(scale) {
+  const wanted = Math.max(innerWidth, innerHeight) * devicePixelRatio * scale;
+  return SIDES.find((each) => each * 1.1 > wanted) ?? SIDES.at(-1);
+}
+
+function sharpen(scale) {
+  const longest = Math.max(picture?.width ?? 0, picture?.height ?? 0);
+  const wanted = side(scale);
+  if (!picture?.has_picture || wanted <= shownSide || shownSide >= longest) return;
+  shownSide = wanted;
+  const sharper = new Image();
+  const { doc_id: docId } = picture;
+  sharper.onload = () => { if (picture?.doc_id === docId) large.src = sharper.src; };
+  sharper.src = imageAddress(docId, wanted);
 }
 
 function wholeText() {
@@ -117,6 +151,7 @@ function fit() {
   );
   frame.style.width = `${width * scale}px`;
   frame.style.height = `${height * scale}px`;
+  zoom.pan(0, 0);
 }
 
 function place(element, box) {
@@ -260,7 +295,18 @@ function denied() {
 function doings() {
   return el("div", { class: "doings" },
     el("button", { type: "button", onclick: () => page.like(hit.doc_id) }, "More like this"),
-    el("button", { type: "button", onclick: () => page.unlike(hit.doc_id) }, "Not like this"));
+    el("button", { type: "button", onclick: () => page.unlike(hit.doc_id) }, "Not like this"),
+    picture.paths[0]?.startsWith("/") && navigator.clipboard && el("button", { type: "button", onclick: copyPath }, "Copy path"),
+    picture.original && el("a", { class: "button", href: originalAddress(picture.doc_id), download: "" }, "Download"));
+}
+
+async function copyPath() {
+  try {
+    await navigator.clipboard.writeText(picture.paths[0]);
+    toast(`Copied: ${picture.paths[0]}`);
+  } catch {
+    toast("The browser does not let this page copy; the path is above.");
+  }
 }
 
 function captions() {
@@ -345,14 +391,20 @@ function openEditor(item, row, label) {
 function onKey(event) {
   if (event.altKey || event.ctrlKey || event.metaKey || event.target.closest("textarea, input")) return;
   const doing = {
-    ArrowLeft: () => page.step(-1),
-    ArrowRight: () => page.step(1),
+    ArrowLeft: () => zoom.pan(PAN, 0) || page.step(-1),
+    ArrowRight: () => zoom.pan(-PAN, 0) || page.step(1),
+    ArrowUp: () => zoom.pan(0, PAN),
+    ArrowDown: () => zoom.pan(0, -PAN),
+    "+": () => zoom.step(1),
+    "=": () => zoom.step(1),
+    "-": () => zoom.step(-1),
+    0: () => zoom.reset(),
     m: () => page.like(hit.doc_id),
     n: () => page.unlike(hit.doc_id),
     e: () => panel.querySelector(".pencil")?.click(),
     w: () => panel.querySelector(".wrong")?.click(),
   }[event.key];
-  if (!doing) return;
+  if (!doing || (/Up|Down/.test(event.key) && zoom.scale === 1)) return; // else the panel scrolls
   event.preventDefault();
   doing();
 }
