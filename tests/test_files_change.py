@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from conftest import Run
 from fakes import FakeCaptioner
 from PIL import ExifTags, Image
 
@@ -124,6 +125,24 @@ class TestChangedFiles:
         add(index, photos)
         assert found(index, "mika") == [str(place)]
 
+    def test_what_cannot_be_compared_keeps_what_people_said_with_a_word(
+        self, index: Index, photos: Path
+    ) -> None:
+        place = save(photos / "a.jpg", scene(1))
+        whole = place.read_bytes()
+        add(index, photos)
+        index.edit_caption(place, "Mika the cat")
+        place.write_bytes(whole[:200])  # an editor that was killed
+        (note,) = add(index, photos).notes
+        assert note == (
+            f"{place} has changed, and nothing tells whether it shows the same: 1 correction stays "
+            "with it"
+        )
+        assert found(index, "mika") == [str(place)]
+        save(place, scene(1), quality=60)
+        assert "nothing tells" in add(index, photos).notes[0]
+        assert found(index, "mika") == [str(place)]
+
     def test_a_likeness_knows_turned_pictures_from_others(self, tmp_path: Path) -> None:
         first = open_picture(str(save(tmp_path / "a.png", scene(1)))).likeness
         turned = scene(1).transpose(Image.Transpose.ROTATE_90)
@@ -180,7 +199,26 @@ class TestFolders:
         assert "its 1 picture is still found" in report.notes[0]
         assert f"lexsearch remove {usb}" in report.notes[0]
         assert len(index.search("whole")) == 3
+        assert index.status().away == (str(usb),)
         assert index.remove(usb) == 1
+        assert index.status().away == ()
+
+    def test_a_search_and_status_say_once_which_folder_is_not_there(
+        self, index: Index, tmp_path: Path, lexsearch_command: Run
+    ) -> None:
+        usb, ssd = tmp_path / "usb", tmp_path / "ssd"
+        for number in range(3):
+            save(usb / f"{number}.jpg", scene(number))
+        save(ssd / "b.jpg", scene(5))
+        add(index, usb, ssd)
+        index.import_captions(['{"doc_id": "x", "path": "/gone/x.jpg", "text": "the whole"}'])
+        usb.rename(tmp_path / "away")
+        said = lexsearch_command("query", "whole", "--index", index.path)
+        assert said.returncode == 0
+        assert said.stderr == f"{usb} is not there just now; it has 3 of these pictures\n"
+        status = lexsearch_command("status", "--index", index.path).stdout
+        assert f"{usb} (not there just now)\n" in status
+        assert f"{ssd}\n" in status
 
     def test_one_missing_folder_does_not_stop_the_others(
         self, index: Index, photos: Path, tmp_path: Path

@@ -33,6 +33,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "lexsearch query cat > /dev/full",
         "lexsearch query cat --json > /dev/full",
         "mkdir gone; cd gone; rmdir ../gone; lexsearch index .",
+        "mkdir gone; cd gone; rmdir ../gone; lexsearch query cat",
+        "lexsearch query cat >&-",
+        "lexsearch query cat -0 >&-",
+        "lexsearch export - <&- >&-",
         "mkdir -p d; lexsearch export d",
     ],
 )
@@ -45,7 +49,8 @@ def test_what_cannot_be_done_is_one_sentence_and_status_4(command: str, folder: 
 
 def test_any_output_takes_any_text(folder: Path) -> None:
     assert run("lexsearch query 東京 --json", folder, PYTHONIOENCODING="latin-1").returncode == 0
-    assert run("lexsearch query cat >&-", folder).returncode == 0
+    assert run("lexsearch query cat 2>&-", folder).returncode == 0
+    assert run("lexsearch query zebra >&- 2>&- <&-", folder).returncode == 1
 
 
 def test_export_writes_to_a_pipe_and_through_a_link(folder: Path) -> None:

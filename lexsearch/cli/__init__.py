@@ -6,6 +6,7 @@ lines failed; 4 it could not be done; 130 stopped by Ctrl-C.
 
 from __future__ import annotations
 
+import errno
 import io
 import logging
 import os
@@ -50,6 +51,10 @@ def cli() -> None:
     Every picture is described in words, whole and in patches, and the words are searched: so
     each hit can say why it is one.
     """
+    try:
+        os.getcwd()
+    except FileNotFoundError:  # Java would not even start
+        raise LexsearchError("the folder that you are in is gone; cd to another one") from None
 
 
 for command in (
@@ -75,10 +80,12 @@ for command in (
 def main() -> None:
     """Run the command line; every expected error becomes one line and an exit status."""
     logging.basicConfig(format="lexsearch: %(message)s", level=logging.WARNING)
-    _prepare_output()
+    unread = _prepare_output()
     try:
         cli(standalone_mode=False)
         sys.stdout.flush()
+        if unread.getvalue():
+            raise OSError(errno.EBADF, "it is closed")
     except click.exceptions.Exit as done:
         sys.exit(done.exit_code)
     except click.ClickException as error:
@@ -98,12 +105,19 @@ def main() -> None:
         _give_up("lexsearch: this is a mistake in lexsearch; please report it")
 
 
-def _prepare_output() -> None:
-    """Any text can be printed wherever output goes, and nothing where it is closed."""
+def _prepare_output() -> io.BytesIO:
+    """Any text can be printed wherever output goes. Returns what gathers that of a closed one."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:  # or the next file that is opened would be taken for standard output
+            os.open(os.devnull, os.O_RDWR)
+    unread = io.BytesIO()
     if sys.stdout is None:
-        sys.stdout = io.StringIO()
+        sys.stdout = io.TextIOWrapper(unread, "utf-8", "backslashreplace")
     elif isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
         sys.stdout.reconfigure(errors="backslashreplace")
+    return unread
 
 
 def _give_up(message: str) -> NoReturn:

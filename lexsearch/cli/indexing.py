@@ -390,7 +390,8 @@ def reindex(path: str, k1: float | None, b: float | None, engine: str | None, qu
 def _print_status(found: Status) -> None:
     click.secho(found.path, bold=True)
     for folder in found.folders:
-        click.echo(f"  folder       {printable(folder)}")
+        away = " (not there just now)" if folder in found.away else ""
+        click.echo(f"  folder       {printable(folder)}{away}")
     click.echo(f"  pictures     {found.pictures:,} in {found.files:,} files")
     if found.imported:
         click.echo(f"  imported     {found.imported:,} documents without a picture")

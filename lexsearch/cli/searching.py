@@ -364,6 +364,7 @@ def _say_the_end(index: Index, results: Results, text: str, match: Match, k: int
         say(f"the index {index.name} is empty; fill it with: lexsearch index FOLDER")
         return
     say_unknown(results)
+    _say_away(index, results)
     for note in results.query.notes:
         say(note)
     if not results:
@@ -372,6 +373,16 @@ def _say_the_end(index: Index, results: Results, text: str, match: Match, k: int
             say(f"no picture has all of it; without --all, {some:,} have some of it")
     elif results.total > k:
         say(f"{k:,} of {results.total:,}; -k shows more")
+
+
+def _say_away(index: Index, results: Results) -> None:
+    """Which folders of the hits are not there just now, each once."""
+    lost = [hit.path for hit in results if hit.path and not os.path.exists(hit.path)]
+    for folder in index.status().away if lost else ():
+        there = sum(path.startswith(os.path.join(folder, "")) for path in lost)
+        if there:
+            which = "the picture" if len(results) == 1 else f"{there:,} of these pictures"
+            say(f"{printable(folder)} is not there just now; it has {which}")
 
 
 def _print_known(known: PictureInfo) -> None:

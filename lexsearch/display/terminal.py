@@ -14,7 +14,6 @@ from PIL import Image, ImageDraw, ImageFont
 
 from lexsearch.errors import ImageError
 from lexsearch.images.files import open_picture
-from lexsearch.images.pillow import MAX_PIXELS, pixel_bound
 from lexsearch.records import Box
 
 _THUMBNAIL = (360, 180)
@@ -133,8 +132,7 @@ def draw_boxes(path: str, boxes: Sequence[tuple[str, Box]]) -> Image.Image:
 
     boxes: names, and boxes in pixels of the upright picture. Raises ImageError.
     """
-    with pixel_bound(MAX_PIXELS):
-        picture = open_picture(path, side=_SCREEN)
+    picture = open_picture(path, side=_SCREEN)
     image = picture.image.convert("RGB")
     image.thumbnail((_SCREEN, _SCREEN), Image.Resampling.LANCZOS, reducing_gap=3.0)
     scale = image.width / picture.width
@@ -208,8 +206,7 @@ def _tile(path: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> Imag
 
 def _open(path: str, bounds: tuple[int, int]) -> Image.Image:
     """The upright picture, as large as fits in the bounds. Raises ImageError."""
-    with pixel_bound(MAX_PIXELS):
-        picture = open_picture(path, side=max(bounds))
+    picture = open_picture(path, side=max(bounds))
     scale = min(bounds[0] / picture.width, bounds[1] / picture.height)
     size = max(1, round(picture.width * scale)), max(1, round(picture.height * scale))
     return picture.image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)

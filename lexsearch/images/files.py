@@ -14,9 +14,10 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from typing import IO, BinaryIO, NamedTuple
+from typing import IO, TYPE_CHECKING, BinaryIO, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 from PIL.Image import Resampling
 
@@ -27,6 +28,9 @@ from lexsearch.images.likeness import likeness
 from lexsearch.images.metadata import sidecars
 from lexsearch.images.pillow import MAX_PIXELS, pixel_bound
 from lexsearch.records import Crop, View
+
+if TYPE_CHECKING:
+    import rawpy
 
 _WHITE = (255, 255, 255, 255)
 _SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that swap width and height
@@ -187,9 +191,8 @@ def open_picture(path: str, side: int | None = None, max_pixels: int = MAX_PIXEL
     """
     try:
         with pixel_bound(max_pixels), open(path, "rb") as file:
-            if kinds.ending(path) in kinds.RAW and kinds.has_raw():
-                return _decode(_developed(file), side, max_pixels, path)
-            return _decode(file, side, max_pixels, path)
+            developed = _developed(file) if kinds.ending(path) in kinds.RAW else None
+            return _decode(developed or file, side, max_pixels, path)
     except ImageError:
         raise
     except UnidentifiedImageError as error:
@@ -244,25 +247,44 @@ def _say_cut(path: str) -> None:
     log.warning("%s: the file lacks its last bytes; it is used as far as it goes", path)
 
 
-def _developed(file: BinaryIO) -> BinaryIO:
-    """The picture that the camera put into a RAW file, or one made from its raw pixels."""
+def _developed(file: BinaryIO) -> BinaryIO | None:
+    """The picture that the camera put into a RAW file, or one made from its raw pixels; None for
+    what is no RAW, or where nothing reads it: a phone may write a JPEG under such a name.
+    """
+    if not kinds.has_raw():
+        return None
     import rawpy
 
-    with rawpy.imread(file) as raw:
-        try:
-            preview = raw.extract_thumb()
-        except rawpy.LibRawError:
-            preview = None
-        if preview is not None and isinstance(preview.data, bytes):
-            made = io.BytesIO(preview.data)
-            shown = Image.open(made)
-            if max(shown.size) >= _PREVIEW:
-                made.seek(0)
-                return made
-        made = io.BytesIO()
-        Image.fromarray(raw.postprocess(use_camera_wb=True, half_size=True)).save(made, "BMP")
-        made.seek(0)
-        return made
+    try:
+        with rawpy.imread(file) as raw:
+            return _preview(raw) or _as_file(raw.postprocess(use_camera_wb=True, half_size=True))
+    except rawpy.LibRawError:
+        file.seek(0)
+        return None
+
+
+def _preview(raw: rawpy.RawPy) -> BinaryIO | None:
+    """The JPEG in a RAW file, if it is no mere thumbnail."""
+    import rawpy
+
+    try:
+        preview = raw.extract_thumb()
+    except rawpy.LibRawError:
+        return None
+    if not isinstance(preview.data, bytes):
+        return None
+    made = io.BytesIO(preview.data)
+    if max(Image.open(made).size) < _PREVIEW:
+        return None
+    made.seek(0)
+    return made
+
+
+def _as_file(pixels: NDArray[np.uint8]) -> BinaryIO:
+    made = io.BytesIO()
+    Image.fromarray(pixels).save(made, "BMP")
+    made.seek(0)
+    return made
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
@@ -296,7 +318,9 @@ def _too_large(max_pixels: int, *size: int) -> str:
 
 
 def _unidentified(path: str) -> str:
-    return "the file is empty" if os.path.getsize(path) == 0 else "not a picture, or damaged"
+    if os.path.getsize(path) == 0:
+        return "the file is empty"
+    return kinds.left_out(path) or "not a picture, or damaged"
 
 
 def _reason(error: OSError) -> str:

@@ -15,13 +15,17 @@ from lexsearch.records import LIKENESS, Caption
 from lexsearch.storage.documents import latest
 from lexsearch.storage.writer import Writer
 
+_UNTOLD = Relation(same=False, turn=None, size=(0, 0))
+"""Of a picture that could not be compared: what people said goes by the path."""
+
 
 def follow_changes(writer: Writer, changes: Sequence[Change], report: Report) -> None:
     """Carry over what was said of pictures whose files have other bytes now.
 
     Of the same pixels, everything: nothing is described again. Of a picture that was turned or
-    edited, what people said and imported, with the crops turned along. Of another picture at the
-    same place, nothing; where people had corrected the one before, the report says so.
+    edited, what people said and imported, with the crops turned along; so too, with a word in
+    the report, where nobody can tell what became of it. Of another picture at the same place,
+    nothing; where people had corrected the one before, the report says so.
     """
     if not changes:
         return
@@ -34,22 +38,29 @@ def follow_changes(writer: Writer, changes: Sequence[Change], report: Report) ->
         if related is not None and change.now not in known:
             kept += _carried(change.now, rows, related)
         lost = sum(row.source == "human" and row.text is not None for row in rows)
+        corrections = f"{lost} correction{'s' * (lost > 1)}"
+        stay = f"stay{'s' * (lost == 1)}"
         if related is None and lost:
             report.notes.append(
-                f"{change.path} is another picture now: {lost} correction{'s' * (lost > 1)} of the "
-                f"one before stay{'s' * (lost == 1)} with that, known as {change.before}"
+                f"{change.path} is another picture now: {corrections} of the one before {stay} "
+                f"with that, known as {change.before}"
+            )
+        elif related is _UNTOLD and lost:
+            report.notes.append(
+                f"{change.path} has changed, and nothing tells whether it shows the same: "
+                f"{corrections} {stay} with it"
             )
     writer.keep(kept)
 
 
 def _relation(change: Change, rows: Iterable[Caption]) -> Relation | None:
     before = next((row.text for row in rows if row.field == LIKENESS and row.text), None)
-    if before is None:
-        return None
+    if before is None:  # the picture before could not be opened, or is from an older index
+        return _UNTOLD
     try:
         return relation(before, open_picture(change.path, side_of(before)).likeness)
-    except ImageError:  # named when it is to be described
-        return None
+    except ImageError:  # named when it is to be described; it may come right again
+        return _UNTOLD
 
 
 def _carried(doc_id: str, rows: Iterable[Caption], related: Relation) -> list[Caption]:

@@ -15,6 +15,7 @@ from lexsearch.images.ignoring import Ignoring
 from lexsearch.indexing.moves import note_moves
 from lexsearch.records import Failure, Progress
 from lexsearch.storage.catalog import FileRow
+from lexsearch.storage.status import is_away
 from lexsearch.storage.writer import ProgressCallback, Writer
 
 _THREADS = max(2, min(8, os.cpu_count() or 2))
@@ -108,7 +109,7 @@ def scan_files(
             catalog.restore(path)
         if not os.path.lexists(path) and not any(catalog.files_under(path)):
             fail(writer, report, path, "there is no such file or folder")
-        elif _is_away(writer, path):
+        elif is_away(catalog, path):
             found.away.append(path)
         elif os.path.lexists(path):
             _scan(writer, path, report, found, progress, shard)
@@ -120,22 +121,6 @@ def scan_files(
             report.removed += note.dropped
     _count_arrivals(writer, report, found.arrivals)
     return found.changes
-
-
-def _is_away(writer: Writer, path: str) -> bool:
-    """Whether a known folder is not there, or is as empty as where no drive is mounted."""
-    if not any(writer.catalog.files_under(path)):
-        return False
-    try:
-        return not os.listdir(path)
-    except NotADirectoryError:
-        return False
-    except FileNotFoundError:
-        return not os.path.isdir(os.path.dirname(path)) or any(
-            row.path != path for row in writer.catalog.files_under(path)
-        )
-    except OSError:  # a folder that may not be read is named by the scan
-        return False
 
 
 def _scan(

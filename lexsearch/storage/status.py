@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,12 +34,14 @@ class Stage:
 class Status:
     """What is in an index, what is missing, and what failed. Sizes in bytes.
 
+    away: those of the folders that are not there, or are as empty as where no drive is mounted.
     failures: files that cannot be used. undescribed: pictures that a captioner, wholly or in
         part, could not describe.
     """
 
     path: str
     folders: tuple[str, ...]
+    away: tuple[str, ...]
     files: int
     pictures: int
     imported: int
@@ -54,9 +57,11 @@ class Status:
 
 def status_of(folder: Path, settings: Settings, catalog: Catalog, searchable: int) -> Status:
     """searchable: how many documents the text index has."""
+    roots = tuple(catalog.roots())
     return Status(
         path=str(folder),
-        folders=tuple(catalog.roots()),
+        folders=roots,
+        away=tuple(root for root in roots if is_away(catalog, root)),
         files=catalog.places(),
         pictures=catalog.pictures(),
         imported=catalog.imported(),
@@ -69,3 +74,19 @@ def status_of(folder: Path, settings: Settings, catalog: Catalog, searchable: in
         caption_bytes=size_of(folder / "captions"),
         text_index_bytes=size_of(folder / "lucene"),
     )
+
+
+def is_away(catalog: Catalog, path: str) -> bool:
+    """Whether a known folder is not there, or is as empty as where no drive is mounted."""
+    if not any(catalog.files_under(path)):
+        return False
+    try:
+        return not os.listdir(path)
+    except NotADirectoryError:
+        return False
+    except FileNotFoundError:
+        return not os.path.isdir(os.path.dirname(path)) or any(
+            row.path != path for row in catalog.files_under(path)
+        )
+    except OSError:  # a folder that may not be read is named by the scan
+        return False

@@ -13,7 +13,6 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from lexsearch.errors import LexsearchError
-from lexsearch.images.pillow import MAX_PIXELS, pixel_bound
 from lexsearch.web import app
 
 if TYPE_CHECKING:
@@ -72,8 +71,7 @@ def serve_until_stopped(index: Index, socket: sockets.socket, **options: Any) ->
         h11_max_incomplete_event_size=32 * 1024,
     )
     threading.Thread(target=_warm_up, args=(index,)).start()
-    with pixel_bound(MAX_PIXELS):
-        uvicorn.Server(config).run(sockets=[socket])
+    uvicorn.Server(config).run(sockets=[socket])
 
 
 def _warm_up(index: Index) -> None:
