@@ -103,9 +103,13 @@ def test_an_upgraded_tagger_describes_anew_only_when_asked(index: Index) -> None
         (("tagger", "3:a"), ("tagger", "3:a+b"), False),
         (("tagger", "4:a"), ("tagger", "3:a"), False),
         (("mllm", "2:a"), ("mllm", "3:a"), False),
+        (("server", "1:m pad #0a"), ("server", "1:m pad #0b"), True),
+        (("server", "1:m pad"), ("server", "1:m pad #0b"), True),
+        (("server", "1:m pad #0a"), ("server", "1:n pad #0b"), False),
+        (("server", "1:m pad #0a"), ("server", "1:m pad #0a"), False),
     ],
 )
-def test_only_an_earlier_tagger_does(
+def test_only_an_earlier_tagger_does_and_a_model_of_the_same_name(
     earlier: tuple[str, str], key: tuple[str, str], does: bool
 ) -> None:
     assert does_for(CaptionerKey(*earlier), CaptionerKey(*key)) is does

@@ -569,6 +569,32 @@ class TestWrongs:
         endpoint.models = b'{"data": [{"id": "namer"}]}'
         ask().load()
 
+    def test_another_model_of_the_same_name_is_noticed(
+        self, ask, endpoint, photos: Path, index
+    ) -> None:
+        def listed(**told: object) -> None:
+            endpoint.models = json.dumps({"data": [{"id": "namer", **told}]}).encode()
+
+        def add(**options: object) -> tuple[int, int]:
+            report = index.add(photos, captioner=ask(), crops="none", **options)
+            return report.captioned, report.outdated
+
+        picture(photos / "a.png")
+        listed(created=1)
+        assert add() == (1, 0)
+        listed(created=2)  # as most servers have it: when they started
+        assert add() == (0, 0)
+        listed(root="/models/a", created=3)
+        picture(photos / "b.png", "blue")
+        assert add() == (1, 0)  # nobody knows what described the first
+        listed(root="/models/b", created=4)
+        assert add() == (0, 1)
+        assert add(again=True) == (2, 0)
+        listed(owned_by="library", created=5)  # Ollama, which tells when it was pulled
+        assert add() == (0, 2)
+        listed()
+        assert add() == (0, 0)
+
     def test_thinking_to_the_end_says_so(self, ask, endpoint) -> None:
         thought = says(completion("", finish_reason="length"))
         endpoint.wrongs = [thought] * 9

@@ -135,14 +135,31 @@ _CAPTIONERS = {
 }
 
 
+MARK = "#"
+"""Begins the part of a server's version that tells models of one name apart."""
+
+
 def does_for(earlier: CaptionerKey, key: CaptionerKey) -> bool:
     """Whether captions by one captioner do in place of another's until describing anew is asked
-    for: those of an earlier tagger, whose versions begin with a number.
+    for: those of an earlier tagger, whose versions begin with a number, and of another model that
+    has the same name.
     """
+    if earlier.name == key.name == "server":
+        return earlier != key and earlier.prompt == key.prompt and _name(earlier) == _name(key)
     if not earlier.name == key.name == "tagger":
         return False
     before, now = (one.version.partition(":")[0] for one in (earlier, key))
     return before.isdecimal() and now.isdecimal() and int(before) < int(now)
+
+
+def is_outdated(earlier: CaptionerKey, key: CaptionerKey) -> bool:
+    """Whether it does (see `does_for`), and is known to be another one."""
+    is_told = earlier.name != "server" or all(f" {MARK}" in one.version for one in (earlier, key))
+    return is_told and does_for(earlier, key)
+
+
+def _name(server: CaptionerKey) -> str:
+    return server.version.partition(f" {MARK}")[0]
 
 
 def open_captioner(name: str = "auto", **options: object) -> Captioner:

@@ -13,7 +13,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import hashlib
 import io
+import json
 import logging
 import os
 import threading
@@ -25,7 +27,7 @@ from typing import Any, TypeVar
 
 from PIL import Image
 
-from lexsearch.captioners import Answer, Captioner, Waiting
+from lexsearch.captioners import MARK, Answer, Captioner, Waiting
 from lexsearch.captioners.mllm.framing import FILL, check_framing, frame
 from lexsearch.captioners.prompts import MAX_NEW_TOKENS, questions, resolve_prompt
 from lexsearch.captioners.wording import NoSight, caption_of
@@ -54,6 +56,11 @@ _JPEG_QUALITY = 90
 _AT_ONCE = 16
 _BLIND_IN_A_ROW = 3
 """A model that says so often, of its first views, that it sees no picture, takes none."""
+
+_TELLING = frozenset(
+    ("root", "meta", "digest", "revision", "quantization", "canonical_slug", "hugging_face_id")
+)
+"""What servers list of a model that is another for another one of its name."""
 
 _TICK = 1.0  # seconds without an answer, after which whoever waits is told
 
@@ -112,6 +119,7 @@ class Server(Captioner):
         self._thread.start()
         try:
             self._model = model or self._run(self._chat.only_model())
+            told = self._run(self._chat.told_of(self._model))
         except BaseException:
             self.close()
             raise
@@ -119,6 +127,8 @@ class Server(Captioner):
         probe.update(self._settings, messages=[_turn(self._questions[0], _plain_picture())])
         self._described = self._blind = 0
         version = f"{_REVISION}:{self._model} {framing} {_SIDE} greedy-{max_new_tokens}"
+        if mark := _mark(told):
+            version += f" {MARK}{mark}"
         self.key = CaptionerKey("server", version, "\n".join(self._questions))
         self.note = f"{self._chat.address}, at most {self._at_once} requests at once"
         self.view_side = _SIDE
@@ -283,6 +293,20 @@ def _plain_picture() -> str:
     image = Image.new("RGB", (_SIDE, _SIDE), FILL)
     image.paste((40, 90, 200), (0, 0, _SIDE, _SIDE // 2))
     return _data_url(image)
+
+
+def _mark(model: dict[str, Any]) -> str:
+    """Eight digits that change when another model has the same name, as far as its server tells;
+    "" where it does not.
+
+    vLLM: root; llama.cpp: meta; OpenRouter: canonical_slug, hugging_face_id; Ollama: the time at
+    which it was pulled, while others' `created` is that of their start.
+    """
+    names = _TELLING | ({"created"} if model.get("owned_by") == "library" else set())
+    told = {name: model[name] for name in sorted(names) if model.get(name)}
+    if not told:
+        return ""
+    return hashlib.blake2b(json.dumps(told, sort_keys=True).encode(), digest_size=4).hexdigest()
 
 
 def _takes_pictures(model: dict[str, Any]) -> bool | None:

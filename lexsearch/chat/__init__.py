@@ -143,6 +143,17 @@ class Chat:
                 raise ModelError(outcome.reason)
             await self._endure(outcome, begun, attempt=1)
 
+    async def told_of(self, model: str) -> dict[str, Any]:
+        """What the server says of a model just now; {} where it says nothing."""
+        outcome = await self._send("GET", _MODELS, None, _CONNECT_SECONDS)
+        if not isinstance(outcome, bytes):
+            return {}
+        try:
+            listed = _listed(outcome, self.address)
+        except ModelError:
+            return {}
+        return next((one for one in listed if one.get("id") == model), {})
+
     async def only_model(self) -> str:
         """The name of the model, where the server has exactly one, or the address names it."""
         if self.address.deployment:

@@ -267,9 +267,11 @@ def index_command(
 
 def _offer_anew(captioner: Captioner, pictures: int) -> None:
     minutes = max(1, round(pictures * captioner.pace / 60))
+    name = captioner.key.name
+    before = "another model of this name" if name == "server" else f"an earlier {name}"
     takes = f"about {minutes:,} min" if captioner.pace else "a while"
     say(
-        f"{pictures:,} described by an earlier {captioner.key.name}, and left as they are; "
+        f"{pictures:,} described by {before}, and left as they are; "
         f"the same command with --again describes them anew ({takes})"
     )
 

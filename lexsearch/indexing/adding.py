@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import closing
 
-from lexsearch.captioners import CaptionerSpec, does_for
+from lexsearch.captioners import CaptionerSpec, does_for, is_outdated
 from lexsearch.images.crops import SCHEMES, stage_of
 from lexsearch.images.pillow import pixel_bound
 from lexsearch.indexing.identity import follow_changes
@@ -67,7 +67,7 @@ def add(
     writer.tidy()
     report.failed.sort()
     with writer.catalog.transaction():
-        report.outdated = coverage.outdated(key, earlier)
+        report.outdated = coverage.outdated(key, [one for one in earlier if is_outdated(one, key)])
         report.undescribed = [failure for _, failure in coverage.undescribed(key)]
     return report
 
