@@ -191,6 +191,24 @@ def test_a_query_read_from_any_text_is_read_back_from_how_it_is_shown(text: str)
     assert str(parse(str(query))) == str(query)
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("^ \u2013\u201d!\u00ab", "^"),
+        ('"text:\t dog', "text:dog"),
+        ('"date: 2019, b', "date:2019, b"),
+        ("\u201c\u201d-..-a", "-..-a"),
+        ("pictures of \u2013!", "pictures of"),
+        ("dog \u00ab-cat", "dog, -cat"),
+        ("\u00ab" * 3000 + "dog", "dog"),
+    ],
+)
+def test_quotes_and_signs_that_stand_for_nothing_are_left_out(text: str, shown: str) -> None:
+    query = parse(text)
+    assert str(query) == shown
+    assert parse(shown).keywords == query.keywords
+
+
 @given(st.text())
 def test_any_text_is_a_query_or_holds_no_keyword(text: str) -> None:
     try:

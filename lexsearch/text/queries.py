@@ -33,7 +33,7 @@ _QUOTES = (
 )
 _QUOTED = "|".join(f"[{begin}][^{end}]*[{end}]" for begin, end in _QUOTES)
 _MARKS = "".join({'"': 0} | dict.fromkeys("".join(begin + end for begin, end in _QUOTES)))
-_BOUNDARY = rf"(?<![^\s({_COMMAS}])"
+_BOUNDARY = rf"(?<![^\s({_COMMAS}{_MARKS}])"
 _PART = re.compile(
     rf"""(?P<comma>(?<!\d)[{_COMMAS}] | [{_COMMAS}](?!\d))               # 1,299 is a number
     | (?P<sign>{_BOUNDARY}[{_PLUS}{_MINUS}]+(?=[^\s{_COMMAS}{_PLUS}{_MINUS}]))?
@@ -88,7 +88,9 @@ def _query(keywords: Iterable[Keyword], notes: Iterable[str] = ()) -> Query:
 
 
 def _parts(text: str) -> Iterator[_Part]:
-    for part in _PART.finditer(text):
+    place = 0
+    while part := _PART.search(text, place):
+        place = part.end()
         field = (part["field"] or "").strip().rstrip(":").lower()
         sign = ("+" if part["sign"][0] in _PLUS else "-") if part["sign"] else ""
         quoted = part["quoted"] if part["marked"] is None else part["marked"][1:-1]
@@ -97,8 +99,8 @@ def _parts(text: str) -> Iterator[_Part]:
         elif quoted is None:
             word = part["word"].strip(_MARKS)
             if word != part["word"] and not field:  # a quote that is never closed
-                read = [*_parts(word)]
-                yield from [read[0]._replace(sign=sign or read[0].sign), *read[1:]] if read else ()
+                text = f"{text[: part.start('word')]}{word}{text[place:]}"
+                place = part.start()
             elif word:
                 yield _Part(word if field == "like" else normal(word), sign, field)
         else:
@@ -124,9 +126,11 @@ def _with_operators(parts: Sequence[_Part], text: str) -> list[_Part]:
         if plain and part.text in ("NOT", "AND", "OR", "&&", "||") and not shouted:
             negated = part.text == "NOT"
             understood += [] if negated else [_Part()]
-        elif plain and not part.text.strip(_DASHES):  # dog - cat, but not: a dog - on the beach
+        elif plain and not part.text.strip(_PLUS + _MINUS):
+            # dog - cat, but not: a dog - on the beach
             said = [bool(one.text) for one in ahead]
-            negated = said in ([True], [True, False]) and not ahead[0].text[0].isdigit()
+            is_before_one = said in ([True], [True, False]) and not ahead[0].text[0].isdigit()
+            negated = is_before_one and not part.text.strip(_DASHES)
         elif negated and part.text:
             understood.append(part._replace(sign="-"))
             negated = False
