@@ -34,14 +34,13 @@ class Stage:
 class Status:
     """What is in an index, what is missing, and what failed. Sizes in bytes.
 
-    away: those of the folders that are not there, or are as empty as where no drive is mounted.
     failures: files that cannot be used. undescribed: pictures that a captioner, wholly or in
         part, could not describe.
+    away: those of the folders that are not there, or are as empty as where no drive is mounted.
     """
 
     path: str
     folders: tuple[str, ...]
-    away: tuple[str, ...]
     files: int
     pictures: int
     imported: int
