@@ -52,6 +52,7 @@ class Status:
     settings: Settings
     caption_bytes: int = 0
     text_index_bytes: int = 0
+    away: tuple[str, ...] = ()
 
 
 def status_of(folder: Path, settings: Settings, catalog: Catalog, searchable: int) -> Status:
