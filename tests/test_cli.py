@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
+from click.testing import CliRunner
 from conftest import Run, command_in
 from fakes import COLOURS, FakeCaptioner, picture
 from PIL import Image
@@ -459,3 +460,21 @@ def test_a_picture_that_cannot_be_written_is_one_line(ask: Run, output: str) -> 
         assert ended.returncode not in (0, 1)
         assert "Traceback" not in ended.stderr
         assert output in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("typed", "advice"),
+    [
+        (["search", "dog"], "lexsearch query does it"),
+        (["rm", "a.jpg"], "lexsearch remove does it"),
+        (["query", "dog", "-person"], "lexsearch query 'dog -person'"),
+        (["query", "dog", "-kitten"], "lexsearch query 'dog -kitten'"),
+        (["query", "-dog", "cat"], "lexsearch query -- '-dog cat'"),
+    ],
+)
+def test_what_people_type_first_is_told_in_the_words_of_lexsearch(
+    typed: list[str], advice: str
+) -> None:
+    ended = CliRunner().invoke(cli, typed)
+    assert ended.exit_code == 2
+    assert advice in ended.output

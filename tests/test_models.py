@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -69,6 +70,16 @@ def test_blip_keeps_the_first_word_that_it_says(models: Path) -> None:
         assert not isinstance(answer, CaptionerError)
         assert answer[0].text.split() == new.split()
         captioner.close()
+
+
+def test_florence_describes_without_being_told_how_long_a_picture_is(tmp_path: Path) -> None:
+    folder = save_random("florence2", tmp_path)
+    for file in folder.glob("*.json"):
+        file.write_text(re.sub(r'"image_seq_length": 5,?', "", file.read_text()))
+    captioner = Mllm(str(folder), max_new_tokens=6, precision="fp32")
+    [answer] = captioner.caption([view(1, (56, 40))])
+    assert not isinstance(answer, CaptionerError)
+    captioner.close()
 
 
 def test_captioning_models_are_asked_in_their_own_way() -> None:

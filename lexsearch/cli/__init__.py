@@ -31,12 +31,28 @@ from lexsearch.cli import (
 from lexsearch.cli.terminal import NOT_DONE, examples, say, stop
 from lexsearch.errors import LexsearchError
 
+_OTHER_NAMES = {
+    **dict.fromkeys(("search", "find", "grep", "ask"), "query"),
+    **dict.fromkeys(("add", "scan", "update", "build"), "index"),
+    **dict.fromkeys(("delete", "rm"), "remove"),
+    **dict.fromkeys(("web", "server", "ui"), "serve"),
+    **dict.fromkeys(("info", "view"), "show"),
+}
+"""What people who know other tools type."""
+
 
 class _Commands(click.Group):
     """Commands in the order of a person's first day, not of the alphabet."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and (meant := _OTHER_NAMES.get(args[0])):
+            raise click.UsageError(f"there is no command {args[0]!r}: lexsearch {meant} does it")
+        return super().resolve_command(ctx, args)
 
 
 @click.group(

@@ -51,7 +51,8 @@ class _Words(click.Command):
 
     def parse_args(self, context: click.Context, arguments: list[str]) -> list[str]:
         words = [one for one in arguments if re.fullmatch(r"-[^\W\d_]{2,}", one)]
-        asked = "'" + " ".join(arguments) + "'"
+        text = " ".join(arguments)
+        asked = f"'{text}'" if not text.startswith("-") else f"-- '{text}'"
         try:
             return super().parse_args(context, arguments)
         except (click.NoSuchOption, click.BadParameter) as error:

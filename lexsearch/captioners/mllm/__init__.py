@@ -261,6 +261,10 @@ def _load_processor(folder: Path, own_code: bool) -> Any:
         ) from error
     if not hasattr(processor, "image_processor"):
         raise CaptionerError(f"the model in {folder} does not look at pictures")
+    if getattr(processor, "num_image_tokens", 0) is None:
+        # Florence-2, saved without it: one token for 32 x 32 pixels, and one for the whole.
+        size = processor.image_processor.size
+        processor.num_image_tokens = (size["height"] // 32) * (size["width"] // 32) + 1
     return processor
 
 
