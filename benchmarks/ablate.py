@@ -27,7 +27,7 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
-from lexsearch.engines import ScoredDoc, fields
+from lexsearch.engines import fields
 from lexsearch.engines.lucene import LuceneEngine
 from lexsearch.engines.lucene import writer as lucene_writer
 from lexsearch.engines.lucene.analysis import LuceneAnalyzer
@@ -38,6 +38,7 @@ from lexsearch.evaluation.sources import IndexSource, index_of_captions
 from lexsearch.evaluation.tasks import Task
 from lexsearch.index import Index
 from lexsearch.records import Document
+from lexsearch.searching.searcher import Match
 from lexsearch.text.analysis import Terms
 from lexsearch.text.lexicon import Alternative, Lexicon
 from lexsearch.text.words import words_of
@@ -60,16 +61,6 @@ def without(*relations: str) -> Any:
         return [row for row in whole(self, text) if row.relation not in relations]
 
     return patch.object(Lexicon, "alternatives", alternatives)
-
-
-def as_searched() -> Any:
-    """Only what matches, as an everyday search shows it; what else is right counts as not found."""
-    whole = Index.rank
-
-    def rank(self: Index, query: str, k: int, *, mode: str) -> list[ScoredDoc]:
-        return whole(self, query, k, mode=mode, match="best")
-
-    return patch.object(Index, "rank", rank)
 
 
 def no_names_by_hand() -> Any:
@@ -123,6 +114,7 @@ class Row(NamedTuple):
 
     weights: those of the ranking. change: what else is changed for a while.
     asks: whether the idea has a part in keywords, in sentences, or both.
+    match: "best": what else is right, and is not shown, counts as not found.
     anew: whether the text index must be made anew for it.
     """
 
@@ -131,6 +123,7 @@ class Row(NamedTuple):
     weights: RankingWeights = WEIGHTS
     asks: Sequence[str] = ("keyword", "caption")
     mode: str = "best"
+    match: Match = "any"
     anew: bool = False
 
 
@@ -138,7 +131,7 @@ KEYWORD, CAPTION = ("keyword",), ("caption",)
 ROWS = {
     "paper": Row("`paper`", mode="paper"),
     "best": Row("`best`"),
-    "searched": Row("`best`, only what matches, as in an everyday search", as_searched),
+    "searched": Row("`best`, only what matches, as in an everyday search", match="best"),
     "synonyms": Row("no synonyms, no kinds", lambda: without("synonym", "kind")),
     "names": Row("no names by hand", no_names_by_hand),
     "broader": Row("no broader words", lambda: without("broader"), asks=KEYWORD),
@@ -256,7 +249,8 @@ def changed(index: Index, row: Row, names: Sequence[str], asked: Sequence[Task])
         if row.anew:
             index.reindex()
         with Index(index.path, weights=row.weights) as other:
-            outcomes = evaluate(IndexSource(other, names, only=True, mode=row.mode), asked)
+            source = IndexSource(other, names, only=True, mode=row.mode, match=row.match)
+            outcomes = evaluate(source, asked)
     values = [outcome.values() for outcome in outcomes]
     if len(values) == 1:
         return [f"{values[0]['R@1']:.3f}"]

@@ -26,6 +26,8 @@ from speed import pytest_configure as pytest_configure
 from speed import pytest_ignore_collect as pytest_ignore_collect
 
 import lexsearch
+from lexsearch.engines import MEMORY
+from lexsearch.storage.settings import Settings, make_index, write_settings
 
 # A busy machine makes no test fail.
 settings.register_profile("lexsearch", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -53,6 +55,20 @@ def photos(tmp_path: Path) -> Path:
 @pytest.fixture
 def index(tmp_path: Path) -> Iterator[lexsearch.Index]:
     with lexsearch.open(tmp_path / "index") as index:
+        yield index
+
+
+def open_in_memory(folder: Path) -> lexsearch.Index:
+    """An index whose text index is in this process's memory, so that no Java is started."""
+    make_index(folder)
+    write_settings(folder, Settings(engine=f"{MEMORY}{folder}"))
+    return lexsearch.open(folder)
+
+
+@pytest.fixture
+def memory_index(tmp_path: Path) -> Iterator[lexsearch.Index]:
+    """For modules that need no Lucene, as their `index`."""
+    with open_in_memory(tmp_path / "index") as index:
         yield index
 
 

@@ -33,9 +33,8 @@ _MODULES = {
         "test_formats",
         "test_lexicon",
         "test_metadata",
-        "test_search",
     ),
-    *("test_engine_contract", "test_sessions", "test_parity"),  # start Java
+    *("test_engine_contract", "test_parity"),  # start Java
     *(
         "test_demo",
         "test_docs",
@@ -62,7 +61,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        starts = _STARTING & set(getattr(item, "fixturenames", ()))
+        names = set(getattr(item, "fixturenames", ()))
+        starts = _STARTING & names - ({"index"} if "memory_index" in names else set())
         marked = any(item.get_closest_marker(mark) for mark in _MARKS)
         if not starts and not marked and item.path.stem not in _MODULES:
             item.add_marker("fast")

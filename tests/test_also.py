@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
-from conftest import Run
+from conftest import Run, open_in_memory
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -31,7 +31,16 @@ def fill(index: lexsearch.Index, captions: Mapping[str, str]) -> lexsearch.Index
 
 
 @pytest.fixture
+def index(memory_index: lexsearch.Index) -> lexsearch.Index:
+    return memory_index
+
+
+@pytest.fixture
 def party(index: lexsearch.Index) -> lexsearch.Index:
+    return fill_party(index)
+
+
+def fill_party(index: lexsearch.Index) -> lexsearch.Index:
     return fill(
         index,
         {
@@ -177,7 +186,6 @@ def test_pages_are_parts_of_one_list(party: lexsearch.Index) -> None:
     assert {page.total for page in pages} == {whole.total} == {len(whole)}
 
 
-@pytest.mark.java
 @given(
     st.lists(st.sampled_from(["dog", "birthday cake", "people", "car", "zebra"]), max_size=4),
     st.integers(1, 5),
@@ -198,7 +206,7 @@ def test_in_paper_mode_a_sum_is_one_bag_of_words(
 @pytest.fixture(scope="module")
 def words(tmp_path_factory: pytest.TempPathFactory) -> lexsearch.Index:
     texts = ["a dog and a cake", "family people", "a car", "gathering dogs", "birthday family"]
-    index = lexsearch.open(tmp_path_factory.mktemp("words") / "index")
+    index = open_in_memory(tmp_path_factory.mktemp("words") / "index")
     return fill(index, {f"d{number}": text for number, text in enumerate(texts)})
 
 
@@ -228,8 +236,8 @@ def test_what_cannot_be_is_told(party: lexsearch.Index, options: dict, message: 
         party.search("dog", **{"also": ["a cake"], **options})
 
 
-def test_the_command(party: lexsearch.Index, lexsearch_command: Run, tmp_path: Path) -> None:
-    party.close()
+def test_the_command(lexsearch_command: Run, tmp_path: Path) -> None:
+    fill_party(lexsearch.open(tmp_path / "index")).close()
     command = ["query", "family gathering", "--index", tmp_path / "index"]
     also = ["--also", "people eat at a long table"]
     done = lexsearch_command(*command, *also)

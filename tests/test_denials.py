@@ -6,10 +6,16 @@ import json
 from pathlib import Path
 
 import pytest
+from conftest import open_in_memory
 from fakes import FakeCaptioner, picture
 
 import lexsearch
 from lexsearch.errors import LexsearchError
+
+
+@pytest.fixture
+def index(memory_index: lexsearch.Index) -> lexsearch.Index:
+    return memory_index
 
 
 @pytest.fixture
@@ -55,7 +61,7 @@ def test_it_holds_against_indexing_again_and_other_captioners(
 
 def test_it_goes_along_with_an_export(index: lexsearch.Index, fox: Path, tmp_path: Path) -> None:
     index.deny(fox, "cat")
-    with lexsearch.open(tmp_path / "elsewhere") as other:
+    with open_in_memory(tmp_path / "elsewhere") as other:
         assert not other.import_captions(index.export_captions()).failed
         assert names(other, "cat") == ["other"]
         other.deny(fox, "cat", undo=True)

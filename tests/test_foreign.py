@@ -12,6 +12,11 @@ from lexsearch import Index
 from lexsearch.errors import ImportFormatError
 
 
+@pytest.fixture
+def index(memory_index: Index) -> Index:
+    return memory_index
+
+
 @pytest.fixture(autouse=True)
 def pictures(index: Index, photos: Path) -> Path:
     picture(photos / "cat.jpg", "red")

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 
 import pytest
+from conftest import open_in_memory
 
 import lexsearch
 from lexsearch.errors import LexsearchError, QueryError
@@ -23,7 +24,7 @@ CAPTIONS = {
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Iterator[lexsearch.Index]:
-    with lexsearch.open(tmp_path_factory.mktemp("sessions") / "index") as index:
+    with open_in_memory(tmp_path_factory.mktemp("sessions") / "index") as index:
         rows = [json.dumps({"doc_id": name, "text": text}) for name, text in CAPTIONS.items()]
         assert not index.import_captions(rows).failed
         yield index

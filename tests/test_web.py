@@ -190,6 +190,7 @@ def test_words_are_offered_with_how_many_pictures_have_them(server: Server) -> N
     assert len(complete(server, "h", 1)) == 1
 
 
+@pytest.mark.java
 def test_months_are_offered_as_dates(tmp_path: Path) -> None:
     rows = [("a", "2023-07-14"), ("b", "2023-07-01"), ("c", "2021-01-02")]
     with lexsearch.open(tmp_path / "index") as index:

@@ -211,6 +211,10 @@ def is_cluster(address: str | os.PathLike[str]) -> bool:
 def has_index(address: str | os.PathLike[str]) -> bool:
     """Whether there is a text index at an address, of whatever state."""
     place = os.fspath(address)
+    if place.startswith(MEMORY):
+        from lexsearch.engines.memory import INDEXES
+
+        return place in INDEXES
     if is_cluster(place):
         from lexsearch.engines.opensearch import is_there
 
