@@ -285,6 +285,13 @@ class Index:
         with self._snapshots.now() as now:
             return now.paths([doc_id for doc_id in doc_ids if now.is_listed(doc_id)])
 
+    def folders(self) -> dict[str, int]:
+        """How many pictures lie in each folder and below it, by its path from the folder that was
+        indexed on, the name of which comes first: "photos", "photos/2023".
+        """
+        with self._snapshots.now() as now:
+            return now.folders()
+
     def newest(self, k: int = 10, *, skip: int = 0) -> tuple[list[str], int]:
         """The doc_ids of the pictures whose files changed last, after the first `skip`; and how
         many pictures there are.

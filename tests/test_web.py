@@ -204,6 +204,21 @@ def test_months_are_offered_as_dates(tmp_path: Path) -> None:
     assert [(one.word, one.count) for one in known.starting("d", 5)] == [("dog", 3)]
 
 
+def test_folders_are_browsed_each_by_a_query(tmp_path: Path, index: lexsearch.Index) -> None:
+    for name in ("a.png", "2023/b.png", "2023/Norway/day 1/c.png", "2023/Norway/d.png"):
+        picture(tmp_path / "photos" / name, "red" if "a" in name else "blue", (9 + len(name), 9))
+    index.add(tmp_path / "photos", captioner=FakeCaptioner())
+    shelves = asking.shelves(index, ())["folders"]
+    assert [(one["name"], one["count"]) for one in shelves] == [
+        ("photos", 4),
+        ("photos/2023", 3),
+        ("photos/2023/Norway", 2),
+        ("photos/2023/Norway/day 1", 1),
+    ]
+    for one in shelves:
+        assert index.total(one["query"], "all") == one["count"], one
+
+
 def test_a_word_that_no_picture_has_is_told_with_what_is_near(server: Server) -> None:
     answer = search(server, "redd, green")
     assert answer["unknown"][0]["keyword"] == "redd"

@@ -59,6 +59,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             image.save(photos / f"{left}-{right}.png")
     picture(photos / f"{HTML}.png", "purple", (300, 500))
     picture(photos / "wide.png", "black", (3000, 300))
+    picture(photos / "trip" / "IMG_20230714_101112.png", "white", (320, 240))
     (photos / "note.jpg").write_text("not a picture")
     with lexsearch.open(folder / "index") as index:
         index.add(photos, captioner=FakeCaptioner(says=HTML))
@@ -352,6 +353,24 @@ def test_words_fields_and_earlier_searches_are_offered(open_page) -> None:
     expect(offered.get_by_role("option")).to_have_count(1)
 
 
+def test_months_and_folders_are_browsed_without_a_query(open_page) -> None:
+    page = open_page()
+    folders = page.locator("#folders")
+    expect(folders.get_by_role("button", name="photos/trip, 1 picture")).to_be_visible()
+    month = page.get_by_role("button", name="July 2023, 1 picture")
+    expect(month).to_be_visible()
+    assert serious(page) == []
+    month.press("Enter")
+    expect(page.locator("#query")).to_have_value("date:2023-07")
+    expect(page.locator("#summary")).to_contain_text("1 picture ")
+    expect(page.locator("#browse")).to_be_hidden()
+    page.go_back()
+    folders.get_by_role("button", name="photos/trip, 1 picture").click()
+    expect(page.locator("#query")).to_have_value('+name:"photos/trip"')
+    expect(page.locator("#summary")).to_contain_text("1 picture ")
+    expect(first(page)).to_contain_text("trip")
+
+
 def test_a_word_that_is_added_narrows_and_all_of_it_can_be_wanted(open_page) -> None:
     page = open_page("?q=red")
     page.locator(".suggestion", has_text=re.compile("^blue")).click()
@@ -483,7 +502,7 @@ def test_the_state_lists_what_failed(open_page) -> None:
     page = open_page()
     page.locator("#state-button").click()
     expect(page.locator("#state")).to_contain_text("not a picture, or damaged")
-    expect(page.locator("#state")).to_contain_text("18 pictures")
+    expect(page.locator("#state")).to_contain_text("19 pictures")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

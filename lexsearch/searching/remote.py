@@ -73,6 +73,10 @@ class RemoteSnapshot(Snapshot):
     def is_listed(self, doc_id: str) -> bool:
         return self._there().stored([doc_id]) != [StoredDocument()]
 
+    def folders(self) -> dict[str, int]:
+        """None: the text index has the words of names, not the folders."""
+        return {}
+
     def newest(self, k: int, skip: int) -> tuple[list[str], int]:
         """In order of doc_id: the text index knows no times."""
         found = self._there().search(_EVERYTHING, skip + k)

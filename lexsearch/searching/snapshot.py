@@ -164,6 +164,10 @@ class Snapshot(ABC):
         """Whether a document can be found."""
 
     @abstractmethod
+    def folders(self) -> dict[str, int]:
+        """How many pictures lie in each folder and below it, from the indexed folder's name on."""
+
+    @abstractmethod
     def newest(self, k: int, skip: int) -> tuple[list[str], int]:
         """The pictures whose files changed last, after the first `skip`, and how many there are."""
 
@@ -332,6 +336,9 @@ class FolderSnapshot(Snapshot):
 
     def is_listed(self, doc_id: str) -> bool:
         return self.catalog.is_listed(doc_id)
+
+    def folders(self) -> dict[str, int]:
+        return self.catalog.folders()
 
     def newest(self, k: int, skip: int) -> tuple[list[str], int]:
         return self.catalog.newest(k, skip), self.catalog.pictures()

@@ -261,6 +261,19 @@ class Catalog:
             places[row.doc_id].append(row)
         return places
 
+    def folders(self) -> dict[str, int]:
+        """How many pictures lie in each folder, and in those below it, by its path from the folder
+        that was indexed on, the name of which comes first.
+        """
+        inside: dict[str, set[str]] = {}
+        for path, root, doc_id in self._rows("SELECT path, root, doc_id FROM files"):
+            above = os.path.dirname(os.fsdecode(root))  # type: ignore[arg-type]
+            folder = os.path.dirname(os.path.relpath(os.fsdecode(path), above))  # type: ignore[arg-type]
+            while folder:
+                inside.setdefault(folder, set()).add(str(doc_id))
+                folder = os.path.dirname(folder)
+        return {folder: len(doc_ids) for folder, doc_ids in sorted(inside.items())}
+
     def newest(self, limit: int, skip: int = 0) -> list[str]:
         """Documents by the time that their files were last changed, the latest first."""
         rows = self._rows(

@@ -116,6 +116,14 @@ def make_api(index: Index, thumbnails: Thumbnails, *, read_only: bool, originals
         """
         return Json({"completions": await searching.run(completions.complete, q, n)})
 
+    @api.get("/api/shelves", response_model=schemas.Shelves, responses=_problems())
+    async def shelves() -> Response:
+        """Months and folders to browse. There are no months in the first moments, while the
+        captions are read.
+        """
+        months = await searching.run(completions.months)
+        return Json(await searching.run(service.shelves, index, months))
+
     @api.get("/api/refinement", response_model=schemas.Refined, responses=_problems(404, 422))
     async def refinement(
         q: Annotated[str, Query(max_length=2000)] = "",

@@ -14,7 +14,7 @@ from lexsearch.searching.vocabulary import Vocabulary
 from lexsearch.text.words import normal
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator
+    from collections.abc import Hashable, Iterator, Sequence
 
     from lexsearch.index import Index
 
@@ -54,6 +54,11 @@ class Completions:
             {"query": found["before"] + text, "text": text, "count": one and one.count}
             for text, one in self._following(field, word, n)
         ][:n]
+
+    def months(self) -> Sequence[Suggestion]:
+        """The months of which there are pictures, the latest first."""
+        self._learn_anew()
+        return self._known.months
 
     def _following(self, field: str, word: str, n: int) -> Iterator[tuple[str, Suggestion | None]]:
         if field == "date":

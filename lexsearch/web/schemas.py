@@ -105,6 +105,21 @@ class Completions(BaseModel):
     completions: list[Completion]
 
 
+class Shelf(BaseModel):
+    """Pictures that belong together, and the query that shows them."""
+
+    name: str
+    count: int
+    query: str
+
+
+class Shelves(BaseModel):
+    """What there is to browse."""
+
+    months: list[Shelf] = Field(description="in which pictures say they were taken, latest first")
+    folders: list[Shelf] = Field(description="in order, the indexed folder's own name first")
+
+
 class Refined(BaseModel):
     """A query after one round of changes; empty when nothing of it is left."""
 

@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from lexsearch.errors import ImageError, QueryError
-from lexsearch.records import Hit, Query
+from lexsearch.records import Hit, Keyword, Query
 from lexsearch.storage.denials import DENIED
 from lexsearch.web.asking import NotFound, read, shown, told, with_all
 from lexsearch.web.thumbnails import SIDES, Thumbnails
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from lexsearch.web.schemas import CaptionEdit, Denial
 
 _SHOWN_FAILURES = 1000
+_MOST_FOLDERS = 2000
 _NOT_CAPTIONS = {"seen", DENIED}  # boxes of things that captions name; words denied
 _OF_THE_FILE = {"about", "date"}  # such as where and when a picture was taken
 
@@ -135,6 +136,20 @@ def words(index: Index, query: str, n: int) -> Object:
     """The words of the best pictures found; see `schemas.Words`."""
     asked = read(index, query)
     return {"words": _counts(index.words(asked, n)) if asked.keywords else []}
+
+
+def shelves(index: Index, months: Iterable[Suggestion]) -> Object:
+    """What there is to browse, each with the query that shows it; see `schemas.Shelves`."""
+    folders = [(shown(folder), count) for folder, count in index.folders().items()]
+    return {
+        "months": [
+            {"name": one.word, "count": one.count, "query": f"date:{one.word}"} for one in months
+        ],
+        "folders": [
+            {"name": name, "count": count, "query": str(Keyword(name, "+", True, "name"))}
+            for name, count in folders[:_MOST_FOLDERS]
+        ],
+    }
 
 
 def _counts(words: Iterable[Suggestion]) -> list[Object]:

@@ -8,6 +8,7 @@ import { setKeywords } from "./colours.js";
 import { drawChips, drawEmpty, drawSuggestions } from "./refine.js";
 import { drawWords } from "./words.js";
 import * as state from "./state.js";
+import { browse, prepare as prepareShelves } from "./browse.js";
 import * as offers from "./offers.js";
 import * as viewer from "./viewer.js";
 
@@ -144,6 +145,7 @@ async function drawBeside(answer) {
   const wanted = shown;
   const any = Boolean(query && answer.hits.length);
   byId("refine").hidden = !any;
+  browse(Boolean(answer?.total && !query));
   if (!any) return;
   const mine = asking;
   try {
@@ -241,6 +243,10 @@ function start() {
     const { on, all, any } = found.switch;
     search(on ? any : all);
   };
+  prepareShelves((query) => {
+    search(query);
+    scrollTo({ top: 0 });
+  });
   byId("help-button").onclick = () => byId("help").showModal();
   byId("theme-button").onclick = otherTheme;
   for (const card of document.querySelectorAll("dialog.card")) {
