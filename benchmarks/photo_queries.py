@@ -7,8 +7,8 @@
 
 photo_queries.tsv has the queries and judgements; the photos are those of coco-photos, of the test
 data. Of each query the precision and recall of the list that an everyday search shows, in two
-parts: pictures with all that was asked for in a way to rely on, and the whole list. Totals count
-pictures (micro). FILE: JSON Lines of `lexsearch export`, with paths.
+parts: pictures that lack nothing of what was asked for, and the whole list. Totals count pictures
+(micro). FILE: JSON Lines of `lexsearch export`, with paths.
 """
 
 from __future__ import annotations
@@ -66,14 +66,14 @@ def answers(index: Index, judged: dict[str, list[int]]) -> Iterator[str]:
     for query, right in judged.items():
         hits = index.search(query, k=100)
         shown = [number(hit) for hit in hits]
-        relied = [number(hit) for hit in hits if not hit.missing]
+        full = [number(hit) for hit in hits if not hit.missing]
         whole.append((shown, right))
-        sure.append((relied, right))
-        wrong = [one if one in relied else -one for one in shown if one not in right]
+        sure.append((full, right))
+        wrong = [one if one in full else -one for one in shown if one not in right]
         missed = [one for one in right if one not in shown]
         found = len(shown) - len(wrong)
         yield f"{query:20} shown {len(shown):2} right {found:2} wrong {wrong} missed {missed}"
-    yield f"with all that was asked for: {figures(sure)}"
+    yield f"lacking nothing: {figures(sure)}"
     yield f"the whole list: {figures(whole)}"
 
 

@@ -146,7 +146,7 @@ def test_an_index_of_many_parts_is_joined_to_one(engine: Held, tmp_path: Path) -
 
 def test_captions_that_agree_count_more_than_one_that_repeats(engine: Held) -> None:
     hold(engine, repeats="dog dog dog dog\nx\nx", agree="dog\na dog\nx", once="dog\nx\nx")
-    assert found(engine, "dog") == ["agree", "once", "repeats"]
+    assert found(engine, "dog") == ["agree", "repeats", "once"]
 
 
 def test_what_is_required_or_excluded(engine: Held) -> None:
@@ -178,8 +178,19 @@ def test_parts_need_as_many_as_asked(engine: Held) -> None:
     hold(engine, two="dog beach", one="dog", none="cat")
     parts = tuple(Concept((Variant(word),)) for word in ("dog", "beach", "ball"))
     for least, ids in ((1, ["two", "one"]), (2, ["two"]), (3, [])):
-        concept = Concept(parts=parts, minimum_should_match=least, sentence="dog beach ball")
+        concept = Concept(parts=parts, minimum_should_match=least)
         assert [hit.doc_id for hit in engine.scorer.search(EngineQuery((concept,)), 9).best] == ids
+
+
+def test_of_a_sentence_what_has_too_few_words_follows_and_is_no_match(engine: Held) -> None:
+    hold(engine, two="dog beach", one="dog", none="cat")
+    parts = tuple(Concept((Variant(word),)) for word in ("dog", "beach", "ball"))
+    for least, enough in ((1, 2), (2, 1), (3, 0)):
+        concept = Concept(parts=parts, minimum_should_match=least, sentence="dog beach ball")
+        best = engine.scorer.search(EngineQuery((concept,)), 9).best
+        assert [hit.doc_id for hit in best] == ["two", "one"]
+        assert [hit.score > 1 for hit in best] == [place < enough for place in (0, 1)]
+        assert engine.scorer.count(EngineQuery((concept,), required=(concept,))) == enough
 
 
 def test_fields_are_searched_apart_and_stored(engine: Held) -> None:

@@ -73,3 +73,25 @@ def test_of_pictures_that_lack_a_keyword_those_with_what_goes_with_it_come_first
         hits = index.search("person, dog", k=100)
         assert [hit.doc_id for hit in hits if hit.missing == ("dog",)] == ["b", "a"]
         assert all(1 < hit.score < 2 for hit in hits)
+
+
+def test_what_has_too_few_words_of_a_sentence_follows_and_says_what_it_lacks(
+    tmp_path: Path,
+) -> None:
+    captions = {f"{n}": "a person in a street" for n in range(40)}
+    captions |= {"both": "a cat on a laptop", "cat": "a cat on a mat", "desk": "a laptop"}
+    with lexsearch.open(tmp_path / "index") as index:
+        index.import_captions(imported(captions))
+        hits = index.search("cat on a laptop")
+        assert (hits[0].doc_id, hits[0].missing) == ("both", ())
+        lacking = {hit.doc_id: hit.missing for hit in hits[1:]}
+        assert lacking == {"cat": ("laptop",), "desk": ("cat",)}
+        assert not index.search("person on a camel")  # a word of nearly all is no find by itself
+        assert [hit.doc_id for hit in index.search("cat on a laptop", match="all")] == ["both"]
+
+
+def test_words_that_count_or_hold_bring_no_kinds_in(tmp_path: Path) -> None:
+    captions = {"cars": "heavy traffic at night", "desk": "a computer mouse", "cat": "a cat"}
+    assert found(tmp_path, captions, "group") == []
+    assert found(tmp_path / "more", captions, "animal") == ["cat"]
+    assert found(tmp_path / "most", captions, "mouse") == ["desk"]

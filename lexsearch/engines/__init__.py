@@ -71,7 +71,8 @@ class Concept(NamedTuple):
     hints: these alone are no match, but raise the rank.
     parts: a document that matches so many of these matches too; parts that few documents match
         weigh more.
-    sentence: with parts, the captions are also weighed by BM25 against this text.
+    sentence: with parts, the captions are also weighed by BM25 against this text; documents with
+        fewer parts, but a telling one, follow behind all that match.
     """
 
     variants: tuple[Variant, ...] = ()

@@ -38,12 +38,14 @@ class Parts(NamedTuple):
     """The trees of one concept.
 
     match: which documents match, or None when none can. score: how well any document does, if
-    only by a hint. found: both in one, only for those that match.
+    only by a hint. found: both in one, only for those that match. lesser: of a sentence, how
+    well documents do that have a telling word of it, matching or not.
     """
 
     match: Node | None
     score: Node
     found: Node | None
+    lesser: Node | None = None
 
 
 class Scorer:
@@ -122,16 +124,19 @@ class Scorer:
         known = [parts for one in wanted.concepts if (parts := self._parts[one]) is not None]
         limits = self._limits(wanted)
         share = self.weights.share / (len(wanted.concepts) or 1)
-        scores = (self._everything if wanted.everything else self._named)(known, share)
+        found = self._named(known, share)
+        scores = [*found, *self._lesser(known, share)]
+        if wanted.everything:
+            scores = self._everything(known, share)
         if limits is None or (wanted.concepts and not scores):
             return None
         tree = limits._replace(
             must=(_any(scores) if scores else MatchAll(),), should=self._soft(wanted, share)
         )
         first = None
-        if 1 < len(scores) == len(wanted.concepts) and not wanted.everything:
+        if len(found) == len(wanted.concepts) and len(scores) > 1 and not wanted.everything:
             # Whoever has all of them comes first.
-            first = limits._replace(must=(Bool(should=tuple(scores), least=len(scores)),))
+            first = limits._replace(must=(_any(found, len(found)),))
         return ScoredQuery(tree, first, self.weights.k1, self.weights.b)
 
     def _named(self, known: Sequence[Parts], share: float) -> list[Node]:
@@ -142,6 +147,17 @@ class Scorer:
             Bool(must=(_boost(Constant(one.match), tier), Boost(one.found, share)))
             for one in known
             if one.match is not None and one.found is not None
+        ]
+
+    def _lesser(self, known: Sequence[Parts], share: float) -> list[Node]:
+        """What documents have that lack too much of a sentence: less than a concept."""
+        return [
+            Bool(
+                must=(Sqrt(one.lesser, share, 0),),
+                must_not=() if one.match is None else (one.match,),
+            )
+            for one in known
+            if one.lesser is not None
         ]
 
     def _soft(self, wanted: EngineQuery, share: float) -> tuple[Node, ...]:
@@ -252,17 +268,34 @@ class _Builder:
         if len(found) >= concept.minimum_should_match:
             each = [_any([node for node, *_ in ways]) for ways in found]
             matches.append(_any(each, concept.minimum_should_match))
-        if not matches:
-            return None
-        match = _any(matches)
         meanings = [_boost(node, weight) for ways in found for node, weight, _ in ways]
         scores = [_boost(node, weight / idf) for node, weight, idf in whole]
+        lesser = None
         if concept.sentence:
             scores.append(self._sentence(concept.sentence, meanings))
+            telling = [
+                _any([node for node, *_ in ways])
+                for part, ways in zip(concept.parts, parts, strict=True)
+                if ways and self._tells(part)
+            ]
+            if telling:
+                lesser = _within(Boost(Constant(_any(telling)), 0), scores)
         elif meanings:
             most = sum(max(idf for *_, idf in ways) for ways in found)
             scores.append(_boost(_any(meanings), 1 / most))
-        return Parts(match, _any(scores), _within(Boost(Constant(match), 0), scores))
+        if not matches:
+            return None if lesser is None else Parts(None, _any(scores), None, lesser)
+        match = _any(matches)
+        return Parts(match, _any(scores), _within(Boost(Constant(match), 0), scores), lesser)
+
+    def _tells(self, part: Concept) -> bool:
+        """Whether a word tells its documents from most others."""
+        said = [way.text for way in part.variants if way.field == "caption"]
+        known = self._analyzer.terms(said)
+        single = {known[text][0] for text in said if len(known[text]) == 1}
+        having = sum(self._frequency(Term(SAID, term)) for term in single)
+        weights = self._weights
+        return having <= max(weights.few, weights.common * self._frequency(Term(SAID)))
 
     def _ways(self, ways: Collection[Variant]) -> Iterator[tuple[Node, float, float]]:
         """(node, weight, idf in its score) for each way, and one for all single words in captions.

@@ -42,15 +42,15 @@ class Concepts:
         self._related = Memo(self._learn)
 
     def parted(self, query: Query) -> Query:
-        """With the words of a phrase or sentence as keywords, where no picture has enough of it:
-        who asks for a red bus is shown the buses, each saying that it is not red.
+        """With the words of a phrase as keywords, where no picture has it: who asks for a red bus
+        is shown the buses, each saying that it is not red.
         """
         self.forget()
         parted = [one for word in query.keywords for one in self._parted[word]]
         return Query(tuple(dict.fromkeys(parted)), query.notes)
 
     def _part(self, keyword: Keyword) -> tuple[Keyword, ...]:
-        if keyword.sign == "-" or keyword.quoted or keyword.field:
+        if keyword.sign == "-" or keyword.quoted or keyword.field or self.is_sentence(keyword):
             return (keyword,)
         words = self._telling(keyword.text)
         if len(words) < 2 or self._scorer.count(EngineQuery((self.concept(keyword),))):
@@ -60,9 +60,7 @@ class Concepts:
         known = [one for one in each if counts[one]]
         if not known:
             return (keyword,)
-        must = min(reversed(known), key=lambda one: counts[one])
-        if each[-1] in known and not self.is_sentence(keyword):
-            must = each[-1]  # a red bus is a bus
+        must = each[-1] if each[-1] in known else min(known, key=lambda one: counts[one])
         if counts[must] > max(self._weights.few, self._weights.common * self._engine.count()):
             return (keyword,)
         return tuple(replace(one, sign="+") if one == must else one for one in each)

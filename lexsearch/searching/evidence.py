@@ -196,12 +196,12 @@ class Reader:
             return ([whole], []) if whole.strength else ([], [str(keyword)])
         parts = [self._match(text, part.variants, part.variants[0].text) for part in concept.parts]
         matched = [part for part in parts if part.strength]
-        if len(matched) < concept.minimum_should_match:
-            return ([whole], []) if whole.strength else ([], [str(keyword)])
+        if whole.strength and (concept.sentence or len(matched) < concept.minimum_should_match):
+            return [whole], []
+        if not matched or (not concept.sentence and len(matched) < concept.minimum_should_match):
+            return [], [str(keyword)]
         if not concept.sentence:
             return [_joined(str(keyword), matched)], []
-        if whole.strength:
-            return [whole], []
         return matched, [part.keyword for part in parts if not part.strength]
 
     def paper(self, document: StoredDocument, searches: Sequence[Search]) -> tuple[Evidence, ...]:

@@ -77,14 +77,30 @@ class Lexicon:
             found.setdefault(row.text, row)
         for row in [*found.values()]:  # a tv monitor is called what a tv is called
             if row.relation == "synonym":
-                others = _look_up(self._key(row.text))
+                others = self._known(self._key(row.text))
                 terms = self.terms([other.text for other in others])
                 for other in others:
                     if " ".join(terms[other.text]) != key:
                         found.setdefault(other.text, other)
-        for row in _look_up(key):
+        for row in self._known(key):
             found.setdefault(row.text, row)
         return list(found.values())
+
+    def _known(self, key: str) -> list[Alternative]:
+        """What kinds.tsv says, but for kinds that say nothing of a picture."""
+        abstract, elsewhere = self._without
+        return [
+            row
+            for row in _look_up(key)
+            if row.relation != "kind" or (key not in abstract and row.text not in elsewhere)
+        ]
+
+    @cached_property
+    def _without(self) -> tuple[frozenset[str], frozenset[str]]:
+        """(keys of words that bring in no kinds, words that are no kinds)."""
+        stored = tomllib.loads((_FOLDER / "names.toml").read_text("utf-8"))["without"]
+        keys = frozenset(map(self._key, stored["kinds"]))
+        return keys, frozenset(stored["other"])
 
 
 def _read(file: Path) -> dict[str, list[Alternative]]:
