@@ -16,6 +16,7 @@ import subprocess
 import time
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 import platformdirs
 
@@ -127,7 +128,7 @@ class Nodes:
             if self.processes[name].poll() is not None:
                 break
             try:
-                if int(str(self.get(name, "/_cluster/health")["number_of_nodes"])) >= count:
+                if self.get(name, "/_cluster/health")["number_of_nodes"] >= count:
                     return
             except OSError:
                 pass
@@ -135,12 +136,11 @@ class Nodes:
         log = (self._home / name / "output.txt").read_text()[-2000:]
         raise NodesUnavailable(f"no OpenSearch node came up: {log}")
 
-    def get(self, name: str, path: str) -> dict[str, object]:
-        with urllib.request.urlopen(
-            f"http://127.0.0.1:{self.http[name]}{path}", timeout=5
-        ) as found:
-            answer: dict[str, object] = json.load(found)
-            return answer
+    def get(self, name: str, path: str) -> Any:
+        """What a node answers, as JSON."""
+        address = f"http://127.0.0.1:{self.http[name]}{path}"
+        with urllib.request.urlopen(address, timeout=5) as found:
+            return json.load(found)
 
     def kill(self, name: str) -> None:
         """As a power cut does."""

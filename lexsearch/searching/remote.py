@@ -16,6 +16,7 @@ from lexsearch.errors import IndexReadOnly
 from lexsearch.images.crops import boxes
 from lexsearch.records import Caption, Document, Passage
 from lexsearch.searching.snapshot import Snapshot
+from lexsearch.searching.vocabulary import Vocabulary
 from lexsearch.storage.settings import Settings
 from lexsearch.storage.status import PictureInfo, Status
 from lexsearch.text.lexicon import Lexicon
@@ -91,6 +92,10 @@ class RemoteSnapshot(Snapshot):
     def status(self) -> Status:
         count = self._there().count()
         return Status(self.name, (), 0, count, 0, count, 0, (), (), (), self.settings)
+
+    def vocabulary(self) -> Vocabulary:
+        """None: nobody reads all of a cluster to complete a word."""
+        return Vocabulary()
 
     def contents(self) -> Iterator[Document]:
         raise self._needs_folder()

@@ -81,7 +81,9 @@ class Renderer:
                 idf = min(self._idf(field, text) for text, _ in terms)
                 return self._saturated(_either(each), field, boost * idf)
             case Phrase(field, positions):
-                idf = sum(self._idf(field, text) for _, texts in positions for text in texts)
+                texts = [text for _, texts in positions for text in texts]
+                known = (text for text in texts if self._frequency(Term(field, text)))
+                idf = sum(self._idf(field, text) for text in known)
                 return self._saturated(self._counted(node), field, boost * idf)
             case Sqrt(inner, slope, intercept):
                 numbers = {"slope": slope, "intercept": intercept}
