@@ -29,7 +29,6 @@ from unittest.mock import patch
 
 from lexsearch.engines import fields
 from lexsearch.engines.lucene import LuceneEngine
-from lexsearch.engines.lucene import writer as lucene_writer
 from lexsearch.engines.lucene.analysis import LuceneAnalyzer
 from lexsearch.engines.weights import WEIGHTS, RankingWeights
 from lexsearch.evaluation import tasks
@@ -104,9 +103,7 @@ def porter() -> Iterator[None]:
         patch.dict(fields.CHAINS, {fields.SAID: "porter", "about": "porter"}),
         patch.object(Lexicon, "__init__", begin),
     ):
-        lucene_writer._by_field.cache_clear()
         yield
-    lucene_writer._by_field.cache_clear()
 
 
 class Row(NamedTuple):

@@ -74,7 +74,7 @@ def _starts_nothing(request: pytest.FixtureRequest) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         if request.config.option.markexpr == "fast":
             patch.setattr(subprocess, "Popen", _Refused)
-            patch.setattr("lexsearch.engines.lucene.classes.load", _refuse_java)
+            patch.setattr("lexsearch.engines.lucene.bridge.load", _refuse_java)
         yield
 
 

@@ -230,7 +230,7 @@ def test_an_index_made_in_another_way_is_refused_until_it_is_replaced(
     writer.commit()
     writer.close()
     before = {file.name: file.read_bytes() for file in folder.iterdir()}
-    monkeypatch.setattr(layout, "_LAYOUT", 999)
+    monkeypatch.setattr(layout, "LAYOUT", 999)
     with pytest.raises(EngineOutdated, match="another version"):
         open_engine(folder)
     with pytest.raises(EngineOutdated, match="another version"):
@@ -318,6 +318,17 @@ def test_equal_scores_are_in_order_of_doc_id(engine: Held) -> None:
     hold(engine, **dict.fromkeys("hbdacgfe", "the same cat"))
     assert found(engine, "cat") == list("abcdefgh")
     assert found(engine, "cat", k=3) == list("abc")
+
+
+def test_of_thousands_with_equal_scores_the_first_by_doc_id_are_best(engine: Held) -> None:
+    ids = [f"{number * 7919 % 5000:04}" for number in range(5000)]
+    engine.update(
+        Document(doc_id, "a cat\na cat" if doc_id < "0003" else "a cat") for doc_id in ids
+    )
+    engine.commit()
+    for k in (1, 3, 5, 1500, 5000):
+        assert found(engine, "cat", k=k) == sorted(ids)[:k]
+        assert [hit.doc_id for hit in engine.scorer.bm25("cat", k).best][3:] == sorted(ids)[3:k]
 
 
 def test_a_document_is_replaced_by_its_id_and_deleted_by_it(engine: Held) -> None:

@@ -152,7 +152,7 @@ def test_a_text_index_of_an_earlier_layout_is_made_anew_by_the_next_writer(
     old: Path, photos: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     with monkeypatch.context() as earlier:
-        earlier.setattr(layout, "_LAYOUT", 1)
+        earlier.setattr(layout, "LAYOUT", 1)
         with lexsearch.open(old) as index:
             index.reindex()
     with lexsearch.open(old) as index:

@@ -20,7 +20,6 @@ VERSION = "9.9.1"
 SHA256 = {
     "lucene-core": "9f44696c6985875ab01ce29bd994ac0f275a5d3624b2bcbcd447786f0062ce76",
     "lucene-analysis-common": "b25800d416ab405c8fd8b7c52d96c1bd69613052d3e76ec0250b856fe812c288",
-    "lucene-queries": "6d655e52321616d4e80ce2b3c8cc0e51892cb5e03b968b234adaeb1273471183",
 }
 JARS = Path(__file__).parents[1] / "lexsearch" / "engines" / "lucene" / "jars"
 
@@ -49,7 +48,7 @@ def main() -> None:
         for artifact, jar in jars.items():
             check(jar, artifact)
         JARS.mkdir(exist_ok=True)
-        for old in JARS.iterdir():
+        for old in JARS.glob("lucene-*.jar"):
             old.unlink()
         for jar in jars.values():
             shutil.copy(jar, JARS)

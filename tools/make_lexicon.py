@@ -317,9 +317,10 @@ def write_kinds(folder: Path, familiar: Set[str]) -> None:
 
 def main(folder: Path, words: Path) -> None:
     from lexsearch.engines.lucene import analysis as _analysis
+    from lexsearch.engines.lucene import bridge
 
     write_forms(folder)
-    _analysis.analyzer.cache_clear()  # from here on with the new word forms
+    bridge.load.cache_clear()  # from here on with the new word forms
     _analysis.ANALYZER = _analysis.LuceneAnalyzer()
     write_kinds(folder, {word.lower() for word in words.read_text().split()})
 

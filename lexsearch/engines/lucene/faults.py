@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from lexsearch.engines.lucene import classes as _classes
 from lexsearch.engines.lucene import jvm as _jvm
 from lexsearch.errors import (
     EngineBroken,
@@ -25,6 +24,11 @@ _OUTDATED = (
     EngineOutdated,
     f"the text index {{folder}} is of another version of Lucene ({{reason}}); {_REBUILD}",
 )
+_OTHER = (
+    EngineOutdated,
+    "the text index {folder} was made by another version of lexsearch; "
+    "`lexsearch reindex` makes it anew from the captions",
+)
 _LARGE = (QueryTooLarge, "the query asks for too many words ({reason}); ask for fewer")
 _BUSY = (
     EngineUnavailable,
@@ -37,6 +41,7 @@ _MEANINGS: dict[str, tuple[type[LexsearchError], str]] = {
     "org.apache.lucene.index.CorruptIndexException": _BROKEN,
     "org.apache.lucene.index.IndexFormatTooOldException": _OUTDATED,
     "org.apache.lucene.index.IndexFormatTooNewException": _OUTDATED,
+    "lexsearch.OutdatedLayout": _OTHER,
     "java.io.EOFException": _BROKEN,
     "java.io.FileNotFoundException": _BROKEN,
     "java.nio.file.NoSuchFileException": _BROKEN,
@@ -61,16 +66,8 @@ _MEANINGS: dict[str, tuple[type[LexsearchError], str]] = {
 
 
 @contextmanager
-def java_errors(folder: Path) -> Iterator[None]:
-    """Hold the lock on Java, and translate what it throws."""
-    _jvm.start()
-    with _classes.calls, translated(folder):
-        yield
-
-
-@contextmanager
-def translated(folder: Path) -> Iterator[None]:
-    """Translate what Java throws, without the lock."""
+def translated(folder: Path | None) -> Iterator[None]:
+    """Translate what Java throws about the index in a folder."""
     jnius = _jvm.start()
     try:
         yield

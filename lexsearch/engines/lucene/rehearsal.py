@@ -16,8 +16,6 @@ from lexsearch.engines.nodes import Term
 from lexsearch.engines.scoring import Scorer
 from lexsearch.records import Document
 
-_OFTEN = 6  # times that a filter is used until it is kept
-
 
 def rehearse(folder: Path) -> None:
     """Index and search some documents, enough that every class needed gets loaded."""
@@ -35,8 +33,7 @@ def rehearse(folder: Path) -> None:
     sentence = Concept(parts=(Concept((Variant("bus"),)),), sentence="a bus with a light")
     for concepts in ((bus,), (bus, light), (bus, light, stop), (sentence,)):
         wanted = EngineQuery(concepts)
-        for _ in range(_OFTEN):
-            scorer.count(wanted)
+        scorer.count(wanted)
         engine.stored([scored.doc_id for scored in scorer.search(wanted, 10).best])
     scorer.bm25("bus light", 10)
     engine.similar(Term(SAID, "lihgt"))

@@ -1,32 +1,29 @@
-"""Changing a Lucene index: documents go in by the block, on threads of their own."""
+"""Changing a Lucene index: documents go into Java by the block, on threads of their own."""
 
 from __future__ import annotations
 
 import os
 import shutil
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import cache
 from pathlib import Path
-from typing import Any
 
 from lexsearch.engines import EngineWriter
-from lexsearch.engines.fields import CHAINS
-from lexsearch.engines.lucene import classes as _classes
+from lexsearch.engines.fields import CHAINS, EARLY, SAID, pack, texts_of
+from lexsearch.engines.lucene import bridge, layout, wire
 from lexsearch.engines.lucene import jvm as _jvm
-from lexsearch.engines.lucene.analysis import ANALYZER, analyzer
-from lexsearch.engines.lucene.blocks import ID, Block, in_blocks
-from lexsearch.engines.lucene.faults import java_errors
-from lexsearch.engines.lucene.layout import MADE, check_layout, has_index, layout
+from lexsearch.engines.lucene.analysis import ANALYZER
 from lexsearch.errors import EngineBroken, EngineOutdated
 from lexsearch.records import Document
 from lexsearch.sizes import size_of
+from lexsearch.text.analysis import clean
 
-_RAM_BUFFER_MB = 128.0
 _THREADS = min(4, os.cpu_count() or 1)  # that Java turns documents into an index on
 _ROOM = 1.5  # times the size of an index must be free to rewrite it
 _LARGE = 5000  # documents that are worth joining in one piece
+_BLOCK_DOCUMENTS, _BLOCK_CHARACTERS = 256, 200_000  # handed to Java at once, at most
+_COUNTED = (SAID, EARLY)  # fields in which no place of a word and no length is kept
 
 
 class LuceneWriter(EngineWriter):
@@ -35,29 +32,18 @@ class LuceneWriter(EngineWriter):
     analyzer = ANALYZER
 
     def __init__(self, folder: Path, *, anew: bool = False) -> None:
-        _jvm.start()
         self._folder = folder
-        with java_errors(folder):
-            java = self._java = _classes.load()
-            folder.mkdir(parents=True, exist_ok=True)
-            self._directory = java.FSDirectory.open(java.File(str(folder)).toPath())
-            config = java.IndexWriterConfig(_by_field())
-            config.setRAMBufferSizeMB(_RAM_BUFFER_MB)
-            is_new = not has_index(folder)
-            if anew:
-                _drop_unreadable(self._directory, folder)
-                config.setOpenMode(java.OpenMode.CREATE)
-            elif not is_new:
-                check_layout(self._directory, folder)  # before this version's mark is put on it
-            self._writer = _classes.of_its_own("L/index/IndexWriter")(self._directory, config)
-            note = java.HashMap()
-            note.put(MADE, layout())
-            self._writer.setLiveCommitData(note.entrySet())
-            if is_new:
-                self._writer.commit()  # a new index can be searched at once
+        _jvm.start()
+        folder.mkdir(parents=True, exist_ok=True)
+        there = layout.has_index(folder)
+        if anew:
+            _drop_unreadable(folder)
+        settings = [wire.texts([str(folder), layout.note()]), wire.number(there), wire.number(anew)]
+        for field, chain in CHAINS.items():
+            settings += [wire.texts([field, chain]), wire.number(field in _COUNTED)]
+        self._number = bridge.call(folder, "openWriter", b"".join(settings))
         self._threads = ThreadPoolExecutor(_THREADS, "lucene")
-        self._adding: deque[tuple[Block, Future[None]]] = deque()
-        self._spare: list[Block] = []
+        self._adding: deque[tuple[Set[str], Future[None]]] = deque()
 
     def update(self, documents: Iterable[Document]) -> None:
         self._put(documents)
@@ -65,36 +51,30 @@ class LuceneWriter(EngineWriter):
     def _put(self, documents: Iterable[Document]) -> int:
         """Add or replace documents; how many there were."""
         count = 0
-        for block in in_blocks(documents):
+        for block in _in_blocks(documents):
             count += len(block)
             while len(self._adding) > _THREADS or self._is_adding(block):
                 self._finish_one()
-            with java_errors(self._folder):
-                filled = self._spare.pop() if self._spare else Block()
-                filled.fill(block)
-            self._adding.append((filled, self._threads.submit(self._add, filled)))
+            written = b"".join(map(_written, block.values()))
+            self._adding.append((block.keys(), self._threads.submit(self._add, written)))
         return count
 
-    def _add(self, block: Block) -> None:
-        """On a thread of its own, without the lock: nobody else has this writer's class."""
+    def _add(self, written: bytes) -> None:
+        """On a thread of its own."""
         try:
-            self._writer.deleteDocuments(block.terms, pass_by_reference=False)
-            self._writer.addDocuments(block.documents)
+            self._call("add", written)
         finally:
             _jvm.start().detach()
 
     def _is_adding(self, documents: Mapping[str, Document]) -> bool:
         """Whether another text of one of the documents is on its way, which must go first."""
-        return any(documents.keys() & block.doc_ids for block, _ in self._adding)
+        return any(documents.keys() & doc_ids for doc_ids, _ in self._adding)
 
     def _finish_one(self) -> None:
-        block, adding = self._adding[0]
-        error = adding.exception()
+        _, adding = self._adding[0]
+        adding.exception()  # wait, also where Ctrl-C is about to end this
         self._adding.popleft()
-        self._spare.append(block)
-        if error is not None:
-            with java_errors(self._folder):
-                raise error
+        adding.result()
 
     def _finish_all(self) -> None:
         while self._adding:
@@ -102,19 +82,16 @@ class LuceneWriter(EngineWriter):
 
     def delete(self, doc_ids: Iterable[str]) -> None:
         self._finish_all()
-        with java_errors(self._folder):
-            if terms := [self._java.Term(ID, doc_id) for doc_id in doc_ids]:
-                self._writer.deleteDocuments(terms, pass_by_reference=False)
+        if written := wire.texts(doc_ids):
+            self._call("delete", written)
 
     def commit(self) -> None:
         self._finish_all()
-        with java_errors(self._folder):
-            self._writer.commit()
+        self._call("commit")
 
     def replace(self, documents: Iterable[Document]) -> None:
         self._finish_all()
-        with java_errors(self._folder):
-            self._writer.deleteAll()  # what readers have open stays until the commit, and after
+        self._call("deleteAll")
         if self._put(documents) > _LARGE:
             self._finish_all()
             self._join()
@@ -131,43 +108,53 @@ class LuceneWriter(EngineWriter):
             return
         joining = self._threads.submit(self._merge)
         try:
-            error = joining.exception()  # waited for here, and not in Java, so that Ctrl-C is heard
+            joining.exception()  # waited for here, and not in Java, so that Ctrl-C is heard
         except BaseException:
-            self._writer.rollback()  # gives up the work; what was committed stays
+            self._call("rollback")  # gives up the work; what was committed stays
             raise
-        if error is not None:
-            with java_errors(self._folder):
-                raise error
+        joining.result()
 
     def _merge(self) -> None:
         try:
-            self._writer.forceMerge(1)
+            self._call("join")
         finally:
             _jvm.start().detach()
 
     def close(self) -> None:
         self._threads.shutdown()
-        with java_errors(self._folder):
-            self._writer.rollback()
-            self._directory.close()
+        self._call("closeWriter")
+
+    def _call(self, name: str, *request: bytes) -> None:
+        bridge.call(self._folder, name, self._number, *request)
 
 
-def _drop_unreadable(directory: Any, folder: Path) -> None:
+def _written(document: Document) -> bytes:
+    """A document as Java reads it. Beside the fields of every engine it has its id, and stored, not
+    searched, its captions and passages.
+    """
+    texts = texts_of(document)
+    stored = (clean(document.contents), pack(document))
+    return wire.texts([document.doc_id, *stored, *(texts[field] for field in CHAINS)])
+
+
+def _in_blocks(documents: Iterable[Document]) -> Iterator[dict[str, Document]]:
+    """Documents by doc_id, in parts of bounded size; of one that comes twice, the later."""
+    block: dict[str, Document] = {}
+    characters = 0
+    for document in documents:
+        block[document.doc_id] = document
+        characters += len(document.contents)
+        if len(block) == _BLOCK_DOCUMENTS or characters > _BLOCK_CHARACTERS:
+            yield block
+            block, characters = {}, 0
+    if block:
+        yield block
+
+
+def _drop_unreadable(folder: Path) -> None:
     """Take away the table of parts where Lucene cannot read it: it would not write another."""
     try:
-        with java_errors(folder):
-            _classes.load().SegmentInfos.readLatestCommit(directory)
+        bridge.call(folder, "check", str(folder), "")
     except (EngineBroken, EngineOutdated):
         for file in folder.glob("segments_*"):
             file.unlink()
-
-
-@cache
-def _by_field() -> Any:
-    """The analyzer that IndexWriter is given: for each field its own."""
-    java = _classes.load()
-    analyzers = {field: analyzer(name) for field, name in CHAINS.items()}
-    by_field = java.HashMap()  # filled after: see `render` on methods of pyjnius
-    for field, one in analyzers.items():
-        by_field.put(field, one)
-    return java.PerFieldAnalyzerWrapper(analyzer("plain"), by_field)
