@@ -79,6 +79,7 @@ for command in (
     enhancing.enhance,
     searching.show,
     serving.serve,
+    serving.mcp,
     indexing.status,
     indexing.remove,
     indexing.merge,

@@ -7,6 +7,8 @@ import ipaddress
 import click
 
 from lexsearch.cli.terminal import examples, index_option, say
+from lexsearch.errors import LexsearchError
+from lexsearch.extras import require
 
 
 @click.command(
@@ -95,6 +97,22 @@ def serve(
             read_only=read_only,
             originals=originals,
         )
+
+
+@click.command(epilog=examples("lexsearch mcp --index indexes/photos"))
+@index_option
+def mcp(path: str) -> None:
+    """Let an assistant search the pictures, over the Model Context Protocol.
+
+    Not typed by people: an assistant that speaks the protocol starts it, and talks to it over
+    standard input and output. It can search, read captions and see pictures, and change nothing.
+    """
+    require("mcp", "lexsearch mcp", LexsearchError)
+    from lexsearch.index import Index
+    from lexsearch.web.assistant import assistant
+
+    with Index(path, create=False) as index:
+        assistant(index).run()
 
 
 def _address(host: str, port: int) -> str:
