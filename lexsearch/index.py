@@ -21,13 +21,14 @@ from typing import TYPE_CHECKING, Any, Self
 
 from lexsearch.engines import ScoredDoc, is_cluster
 from lexsearch.engines.weights import WEIGHTS, RankingWeights
-from lexsearch.errors import IndexNotFound, IndexReadOnly, LexsearchError
+from lexsearch.errors import IndexNotFound, IndexReadOnly, LexsearchError, QueryError
 from lexsearch.records import (
     WHOLE,
     Caption,
     CaptionerKey,
     Document,
     Hit,
+    Keyword,
     Progress,
     Query,
     Results,
@@ -39,6 +40,7 @@ from lexsearch.searching.searcher import MATCHES, MODES, Match
 from lexsearch.searching.snapshot import FolderSnapshot, Snapshots
 from lexsearch.storage.settings import Settings, make_index, read_settings, settings_file
 from lexsearch.storage.status import PictureInfo, Status
+from lexsearch.text.changes import keywords_of
 from lexsearch.text.queries import parse, parse_plainly
 
 if TYPE_CHECKING:
@@ -194,6 +196,24 @@ class Index:
         parsed = _with(also, _understood(query, mode, match))
         fused = fusion(fuse, weight)
         return self._snapshots.ask(lambda now: now.search(parsed, k, mode, match, skip, fused))
+
+    def compose(self, name: str | os.PathLike[str], change: str, k: int = 10) -> Results:
+        """Other pictures like this one, a path or a doc_id, but changed: "at night, without
+        people". What is to be and not to be there is told by a rule (`lexsearch.text.changes`).
+
+        Raises QueryError for a change that says nothing.
+        """
+        changed = keywords_of(change)
+        if not changed:
+            raise QueryError(f"{change!r} says no change: try 'at night, without people'")
+        likeness = Keyword(os.fspath(name), quoted=True, field="like")
+        results = self.search(Query((likeness, *changed)), k + 1)
+        with self._snapshots.now() as now:
+            itself = now.find(name)
+        others = [hit for hit in results if hit.doc_id != itself]
+        hits = [replace(hit, rank=rank) for rank, hit in enumerate(others[:k], 1)]
+        total = results.total - (len(results) - len(others))
+        return Results(hits, query=results.query, total=total, unknown=results.unknown)
 
     def suggest(self, query: str | Query, n: int = 8, k: int = 50) -> list[Suggestion]:
         """Words that split the k best pictures for a query best, with how many have them."""

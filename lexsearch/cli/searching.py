@@ -91,6 +91,11 @@ class _Words(click.Command):
     metavar="SENTENCE",
     help="Search this sentence as well, that says the same in other words; may be repeated.",
 )
+@click.option(
+    "--but",
+    metavar="CHANGE",
+    help="With like:PICTURE: others like it, but changed: 'at night, without people'.",
+)
 @fuse_option
 @weight_option
 @click.option(
@@ -124,6 +129,7 @@ def query(
     k: int,
     match: Match | None,
     also: tuple[str, ...],
+    but: str | None,
     fuse: str,
     weight: float | None,
     enhance: bool,
@@ -162,6 +168,8 @@ def query(
             "--enhance is for one search; for many: lexsearch evaluate --enhance"
         )
     asked = " ".join(text)
+    if but is not None and (topics or interactive or trec or also or enhance or match):
+        raise click.UsageError("--but goes with like:PICTURE and -k alone")
     if enhance and (
         enhanced := enhanced_or_plain(
             asked,
@@ -193,9 +201,12 @@ def query(
 
             go_on(index.session(asked), k, lambda hits: _print_hits(hits, thumbnails, explain))
             return
-        results = index.search(
-            asked, k, mode=mode, match=match or "best", also=also, fuse=fuse, weight=weight
-        )
+        if but is not None:
+            results = index.compose(_picture_of(asked), but, k)
+        else:
+            results = index.search(
+                asked, k, mode=mode, match=match or "best", also=also, fuse=fuse, weight=weight
+            )
         if paths or null:
             _write_paths(results, "\0" if null else "\n")
         elif as_json:
@@ -215,6 +226,16 @@ def query(
             _say_the_end(index, results, asked, match or "best", k)
     if not results:
         sys.exit(NOTHING_FOUND)
+
+
+def _picture_of(asked: str) -> str:
+    """The picture of a query that is like:PICTURE and nothing else."""
+    from lexsearch.text.queries import parse
+
+    [first, *more] = parse(asked).keywords
+    if more or first.field != "like" or first.sign:
+        raise click.UsageError("--but changes one picture: lexsearch query like:dog.jpg --but ...")
+    return first.text
 
 
 @click.command(
