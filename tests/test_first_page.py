@@ -88,6 +88,8 @@ def test_what_has_too_few_words_of_a_sentence_follows_and_says_what_it_lacks(
         assert lacking == {"cat": ("laptop",), "desk": ("cat",)}
         assert not index.search("person on a camel")  # a word of nearly all is no find by itself
         assert [hit.doc_id for hit in index.search("cat on a laptop", match="all")] == ["both"]
+        beside = index.search("cat on a laptop, mat", k=100)
+        assert [hit.doc_id for hit in beside] == ["both", "cat"]
 
 
 def test_words_that_count_or_hold_bring_no_kinds_in(tmp_path: Path) -> None:

@@ -125,9 +125,9 @@ class Scorer:
         limits = self._limits(wanted)
         share = self.weights.share / (len(wanted.concepts) or 1)
         found = self._named(known, share)
-        scores = [*found, *self._lesser(known, share)]
-        if wanted.everything:
-            scores = self._everything(known, share)
+        scores = self._everything(known, share) if wanted.everything else found
+        if len(wanted.concepts) == 1 and not wanted.everything:
+            scores = [*found, *self._lesser(known, share)]
         if limits is None or (wanted.concepts and not scores):
             return None
         tree = limits._replace(

@@ -132,7 +132,7 @@ class Searcher:
             depth = depth or self._engine.count()
             return [self.rank(one, depth, mode, match) for one in each]
         typed = self.rank(each[0], _MOST_TYPED, mode, match)
-        beside = [self._ranked(self._concepts.wanted(one, False), "best") for one in each[1:]]
+        beside = [self._ranked(self._concepts.wanted(one, True), "best") for one in each[1:]]
         found = [self._scorer.search(wanted, _MOST_BESIDE).best for wanted in beside]
         if match == "all":
             kept = {doc_id for doc_id, _ in typed}
