@@ -92,6 +92,7 @@ WAYS: dict[str, Callable[[Index, str, str, str], list[str]]] = {
     "`like:` and the words": lambda index, name, out, more: ids(
         index, Query((like(name), Keyword(f"without a {out}"), Keyword(f"with a {more}")))
     ),
+    "the words by rule": lambda index, name, out, more: ids(index, f"{more}, -{out}"),
     "`--but`, by rule": lambda index, name, out, more: [
         hit.doc_id for hit in index.compose(name, f"without a {out}, with a {more}")
     ],
