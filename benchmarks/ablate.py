@@ -97,10 +97,11 @@ def porter() -> Iterator[None]:
         start(self, ours.terms, *arguments)
 
     ours, start = LuceneAnalyzer(), Lexicon.__init__
+    ours_in = [field for field, chain in fields.CHAINS.items() if chain == "english"]
     theirs = type("Porter", (LuceneAnalyzer,), {"analyze": analyze})()
     with (
         patch.object(LuceneEngine, "analyzer", theirs),
-        patch.dict(fields.CHAINS, {fields.SAID: "porter", "about": "porter"}),
+        patch.dict(fields.CHAINS, dict.fromkeys(ours_in, "porter")),
         patch.object(Lexicon, "__init__", begin),
     ):
         yield
