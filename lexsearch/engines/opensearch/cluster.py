@@ -35,9 +35,13 @@ class Cluster:
         self.address = address
         self._transport = connect(address)
 
-    def ask(self, method: str, path: str, body: Any = None, **params: Any) -> Any:
+    def ask(
+        self, method: str, path: str, body: Any = None, *, done: str = "", **params: Any
+    ) -> Any:
         """The answer, as JSON; True or False for HEAD.
 
+        done: the type of an error by which the cluster tells that an earlier try, whose answer
+            was late or lost, has done it; then the answer is None.
         Raises EngineUnavailable when no host can answer now, EngineBroken for an index that is not
         there, QueryTooLarge, StorageError when the cluster's disks are full.
         """
@@ -51,6 +55,8 @@ class Cluster:
                     method, path, params=dict(params), body=body, headers=headers
                 )
             except TransportError as error:
+                if done and done in kinds_of(error.info):
+                    return None
                 if wait is None or not _is_passing(error) or time.monotonic() > until:
                     told = _translated(error, self.address)
                     if told is None:

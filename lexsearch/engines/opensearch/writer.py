@@ -171,7 +171,8 @@ class OpenSearchWriter(EngineWriter):
         """A new index, which nobody sees yet and which has one copy of each shard."""
         index = f"{self._address.name}-{secrets.token_hex(4)}"
         shards = self._address.shards or self._nodes()
-        self._cluster.ask("PUT", f"/{index}", index_body(shards, self._note()))
+        body = index_body(shards, self._note())
+        self._cluster.ask("PUT", f"/{index}", body, done="resource_already_exists_exception")
         return index
 
     def _nodes(self) -> int:
@@ -189,7 +190,10 @@ class OpenSearchWriter(EngineWriter):
         others = [one for one, note in notes.items() if note and note["name"] == name]
         actions = [{"remove_index": {"index": one}} for one in others if one != index]
         add = {"add": {"index": index, "alias": name}}
-        self._cluster.ask("POST", "/_aliases", {"actions": [add, *actions]})
+        body = {"actions": [add, *actions]}
+        self._cluster.ask("POST", "/_aliases", body, done="index_not_found_exception")
+        if look(self._cluster, self.analyzer).concrete != index:
+            raise EngineUnavailable(f"{self._address} was changed by another process; try again")
 
     def _wait_for_copies(self, index: str) -> None:
         """An index without its second copy can be searched as well: nobody waits without end."""
