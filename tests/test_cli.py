@@ -165,7 +165,8 @@ def test_a_missing_index_is_said_with_the_next_step(run: Run, tmp_path: Path, co
 
 
 def test_an_empty_index_is_said_with_the_next_step(run: Run, tmp_path: Path) -> None:
-    lexsearch.open(tmp_path / "index")
+    with lexsearch.open(tmp_path / "index") as index:
+        index.import_captions([])
     ended = run("query", "red", "--index", tmp_path / "index")
     assert ended.returncode == 1
     assert "lexsearch index FOLDER" in ended.stderr

@@ -218,7 +218,7 @@ def _decode(file: IO[bytes], side: int | None, max_pixels: int, path: str) -> Pi
     except OSError as error:
         if image.format not in ("JPEG", "MPO") or "truncated" not in str(error):
             raise
-        image = _completed(file, image)
+        image = _completed(file, image, height)
         _say_cut(path)
     if image.getexif().get(ExifTags.Base.Orientation) in _SIDEWAYS:
         width, height = height, width
@@ -229,11 +229,14 @@ def _decode(file: IO[bytes], side: int | None, max_pixels: int, path: str) -> Pi
     return Picture(rgb, width, height, likeness(image, upright, (width, height)))
 
 
-def _completed(file: IO[bytes], cut: Image.Image) -> Image.Image:
-    """A JPEG that lacks its end, decoded as if it had one; raises ImageError where rows lack."""
+def _completed(file: IO[bytes], cut: Image.Image, height: int) -> Image.Image:
+    """A JPEG that lacks its end, decoded as if it had one; raises ImageError where rows lack.
+
+    height: of the whole picture, of which `cut` may be decoded at a fraction.
+    """
     rows = cut.im.getbbox()
     lost = cut.height - (rows[3] if rows else 0)  # what was not decoded is black
-    if lost > max(_BLOCK, cut.height // 20):
+    if lost * height > max(_BLOCK, height // 20) * cut.height:
         raise ImageError("the file is cut short")
     file.seek(0)
     image = Image.open(io.BytesIO(file.read() + b"\xff\xd9"))

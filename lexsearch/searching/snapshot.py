@@ -14,8 +14,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from lexsearch.engines import Engine, ScoredDoc, StoredDocument, open_engine
 from lexsearch.engines.weights import WEIGHTS, RankingWeights
@@ -30,13 +31,15 @@ from lexsearch.records import LIKENESS, Document, Hit, Query, Results, Suggestio
 from lexsearch.searching.fusing import Fusion
 from lexsearch.searching.searcher import Explanation, Match, Searcher
 from lexsearch.searching.vocabulary import Vocabulary, learn
-from lexsearch.storage.captions import CaptionStore
 from lexsearch.storage.catalog import Catalog
 from lexsearch.storage.documents import compose, in_effect, latest
 from lexsearch.storage.settings import Settings, lexicon_file, read_settings
 from lexsearch.storage.status import PictureInfo, Status, status_of
 from lexsearch.storage.transfer import to_json
 from lexsearch.text.lexicon import Lexicon
+
+if TYPE_CHECKING:
+    from lexsearch.storage.captions import CaptionStore
 
 T = TypeVar("T")
 log = logging.getLogger("lexsearch")
@@ -289,10 +292,16 @@ class FolderSnapshot(Snapshot):
         self.folder = folder
         self.name = str(folder)
         self.settings = read_settings(folder)
-        self.store = CaptionStore(folder / "captions")
         self._lexicon_file = lexicon_file(folder)
         self._lexicon_seen = _stamp(self._lexicon_file)
         self.catalog = _open_catalog(folder)
+
+    @cached_property
+    def store(self) -> CaptionStore:
+        """The captions; opened where they are read, since that loads Arrow."""
+        from lexsearch.storage.captions import CaptionStore
+
+        return CaptionStore(self.folder / "captions")
 
     def close(self) -> None:
         super().close()
@@ -315,7 +324,7 @@ class FolderSnapshot(Snapshot):
         return self._lexicon
 
     def _open_engine(self) -> tuple[Engine, Lexicon] | None:
-        if not self.store.shards():
+        if not any((self.folder / "captions").glob("*.parquet")):
             return None
         try:
             engine = open_engine(self.settings.text_index(self.folder))
