@@ -35,7 +35,6 @@ from lexsearch.storage.catalog import Catalog
 from lexsearch.storage.documents import compose, in_effect, latest
 from lexsearch.storage.settings import Settings, lexicon_file, read_settings
 from lexsearch.storage.status import PictureInfo, Status, status_of
-from lexsearch.storage.transfer import to_json
 from lexsearch.text.lexicon import Lexicon
 
 if TYPE_CHECKING:
@@ -406,6 +405,8 @@ class FolderSnapshot(Snapshot):
                 yield compose(doc_id, captions, self.settings.captioner, lexicon=self._words)
 
     def export(self) -> Iterator[str]:
+        from lexsearch.storage.transfer import to_json  # loads Arrow, which a search does not need
+
         for doc_id, captions in self.store.scan():
             if not self.catalog.is_listed(doc_id):
                 continue
