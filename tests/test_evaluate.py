@@ -81,6 +81,7 @@ def test_an_index_gives_a_table(run: Run) -> None:
     assert tables == [
         ["Topics", "3", "0.117", "0.367", "0.175", "0.500"],
         ["Topics", "3", "0.500", "0.538", "0.444", "0.500", "0.467"],
+        ["Topics", "3", "0.500", "0.100", "0.667", "0.100"],
     ]
 
 
@@ -158,7 +159,8 @@ def test_feedback_and_captions_of_a_data_set(run: Run, folder: Path) -> None:
     found = measured(run("evaluate", *data, "--json", "--plots", "feedback"))
     assert found["caption"]["measures"]["R@1"] == pytest.approx(2 / 3)
     recalls = [found[f"feedback-{n}"]["measures"]["R@1"] for n in range(3)]
-    assert recalls == pytest.approx([2 / 3, 1, 1])
+    # "something, bus" finds b first, which says bus three times.
+    assert recalls == pytest.approx([2 / 3, 2 / 3, 1])
     assert (folder / "feedback" / "feedback.png").exists()
     table = run("evaluate", *data, "--task", "caption", "--task", "feedback").stdout
     assert "MRR" in table

@@ -21,7 +21,7 @@ from random_llava import SIDE, save_tiny_llava, save_tiny_llava_next
 import lexsearch
 from lexsearch.captioners import open_captioner
 from lexsearch.captioners.mllm import Mllm
-from lexsearch.captioners.mllm.framing import FILL, MAX_RATIO, frame
+from lexsearch.captioners.mllm.framing import FILL, LEAST_SIDE, MAX_RATIO, frame
 from lexsearch.captioners.mllm.weights import Weights, choose_precision, find_weights, is_cached
 from lexsearch.captioners.prompts import FOLLOW_UP, PROMPTS
 from lexsearch.errors import CaptionerError, CaptionerUnavailable
@@ -208,7 +208,7 @@ class TestPixels:
         ours = captioner.prepare(View(Crop(WHOLE, Box(0, 0, 100, 70)), image)).prepared
         assert (ours.inputs["pixel_values"][0].numpy() == plain["pixel_values"][0]).all()
 
-    @given(st.integers(1, 400), st.integers(1, 400), st.sampled_from(["pad", "processor"]))
+    @given(st.integers(56, 400), st.integers(56, 400), st.sampled_from(["pad", "processor"]))
     def test_framing_keeps_the_view_in_the_middle(self, width, height, framing) -> None:
         image = Image.new("RGB", (width, height), (255, 255, 255))
         framed = frame(image, framing)
@@ -220,6 +220,13 @@ class TestPixels:
         assert inside.tobytes() == image.tobytes()
         if framed.size != image.size:
             assert framed.getpixel((framed.width - 1, framed.height - 1)) == FILL
+
+    @given(st.integers(1, 400), st.integers(1, 55), st.sampled_from(["pad", "processor"]))
+    def test_small_views_are_enlarged_to_what_models_take(self, long, short, framing) -> None:
+        framed = frame(Image.new("RGB", (long, short)), framing)
+        assert min(framed.size) >= LEAST_SIDE
+        limit = 1 if framing == "pad" else MAX_RATIO
+        assert max(framed.size) <= limit * (min(framed.size) + 1)
 
     @pytest.mark.parametrize("framing", ["pad", "processor"])
     def test_a_line_of_pixels_costs_no_more_than_another_view(self, tiny, framing: str) -> None:
@@ -471,6 +478,7 @@ class TestCommand:
         assert "captioner: mllm (1:tiny-llava@" in ended.stderr
         assert "fp32 on cpu: " in ended.stderr
         rows = [row for file in index.glob("captions/*") for row in pq.read_table(file).to_pylist()]
+        rows = [row for row in rows if row["field"] == "caption"]
         assert {row["prompt"] for row in rows} == {PROMPTS["tags"]}
         assert len(rows) == 2 + 17  # of a line there are no patches
         with lexsearch.open(index) as opened:

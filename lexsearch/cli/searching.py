@@ -306,7 +306,7 @@ def _save(picture: Image.Image, file: str) -> None:
 def _hit_object(hit: Hit) -> dict[str, object]:
     return {
         "rank": hit.rank,
-        "score": hit.score,
+        "score": round(hit.score, 6),
         "doc_id": hit.doc_id,
         "path": hit.path,
         "paths": list(hit.paths),

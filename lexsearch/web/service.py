@@ -88,7 +88,7 @@ def _keywords(query: Query, understood: Query) -> list[Object]:
 def _hit(hit: Hit, names: tuple[str, ...]) -> Object:
     return {
         "rank": hit.rank,
-        "score": hit.score,
+        "score": round(hit.score, 6),
         "doc_id": hit.doc_id,
         "name": _name(hit.doc_id, names, hit.paths),
         "has_picture": bool(hit.paths),
