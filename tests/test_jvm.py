@@ -8,7 +8,9 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from conftest import Run
 
+import lexsearch
 from lexsearch.engines.lucene import jvm
 
 TOOLS = Path(__file__).parents[1] / "tools"
@@ -72,3 +74,67 @@ def test_without_a_cache_java_starts_all_the_same(
     (tmp_path / "a file").touch()
     monkeypatch.setenv("LEXSEARCH_CACHE", str(tmp_path / "a file" / "cache"))
     assert jvm._archive(tmp_path, jvm._jars()) is None
+
+
+_FOUND = "len(lexsearch.open(sys.argv[1]).search('dog'))"
+
+
+@pytest.fixture
+def dogs(tmp_path: Path) -> Path:
+    with lexsearch.open(tmp_path / "index") as index:
+        index.import_captions(['{"doc_id": "a", "text": "a dog"}'])
+        index.search("dog")
+    return tmp_path / "index"
+
+
+@pytest.mark.process
+def test_no_thread_of_javas_is_left_for_threads_that_ended(run_python: Run, dogs: Path) -> None:
+    program = """
+import sys, threading, lexsearch
+index = lexsearch.open(sys.argv[1])
+index.search("dog")
+from jnius import autoclass
+Thread = autoclass("java.lang.Thread")
+before = Thread.activeCount()
+for _ in range(20):
+    one = threading.Thread(target=index.search, args=("dog",))
+    one.start()
+    one.join()
+print(Thread.activeCount() - before)
+"""
+    ended = run_python(program, dogs)
+    assert (ended.stdout, ended.stderr) == ("0\n", "")
+
+
+@pytest.mark.process
+def test_what_an_application_told_java_counts(run_python: Run, dogs: Path) -> None:
+    program = f"""
+import sys, jnius_config
+jnius_config.add_classpath("/opt/mine.jar")
+jnius_config.add_options("-Xmx300m")
+import lexsearch
+print({_FOUND})
+from jnius import autoclass
+print("/opt/mine.jar" in autoclass("java.lang.System").getProperty("java.class.path"))
+print(autoclass("java.lang.Runtime").getRuntime().maxMemory() >> 20 <= 300)
+"""
+    assert run_python(program, dogs).stdout.split() == ["1", "True", "True"]
+
+
+@pytest.mark.process
+@pytest.mark.parametrize(("megabytes", "said"), [(1200, "1"), (250, "does not start within")])
+def test_where_memory_is_limited_java_starts_with_less_or_an_error_is_raised(
+    run_python: Run, dogs: Path, megabytes: int, said: str
+) -> None:
+    program = f"""
+import resource, sys, lexsearch
+limit = {megabytes} << 20
+resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+try:
+    print({_FOUND})
+except lexsearch.LexsearchError as error:
+    print(error)
+"""
+    ended = run_python(program, dogs)
+    assert ended.returncode == 0, ended.stderr
+    assert said in ended.stdout

@@ -4,6 +4,8 @@ bytes out. Any number of threads call them side by side, and Python goes on mean
 
 from __future__ import annotations
 
+import os
+import threading
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -38,8 +40,26 @@ def load() -> Any:
     return declared
 
 
+class _Attached:
+    """Lets go of a thread of Java's when the thread of Python's that it stands for ends: Java would
+    keep one for each thread that ever called it.
+    """
+
+    def __init__(self) -> None:
+        self._process = os.getpid()
+
+    def __del__(self) -> None:
+        if self._process == os.getpid():  # a forked child has no Java
+            _jvm.start().detach()
+
+
+_this_thread = threading.local()
+
+
 def call(folder: Path | None, name: str, *arguments: Any) -> Any:
     """Call a method about the index in a folder; what Java throws is translated."""
+    if threading.current_thread() is not threading.main_thread():
+        _this_thread.attached = getattr(_this_thread, "attached", None) or _Attached()
     with translated(folder):
         return getattr(load(), name)(*arguments, pass_by_reference=False)
 

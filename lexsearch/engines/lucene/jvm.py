@@ -13,6 +13,7 @@ import hashlib
 import importlib.util
 import os
 import re
+import resource
 import sys
 import threading
 from collections.abc import Sequence
@@ -34,6 +35,9 @@ _OPTIONS = (
     f"-Djava.util.logging.config.file={os.devnull}",  # Lucene greets on stderr
 )
 _OLDEST_JAVA = 17
+_WITHIN_A_LIMIT = ("-XX:CompressedClassSpaceSize=24m", "-XX:ReservedCodeCacheSize=24m")
+_LEAST_HEAP = 96  # MB, within a limit of address space; or a twelfth of the limit
+_TRIAL = "LEXSEARCH_JAVA_TRIAL"
 _FOR_ONE_SEARCH = (
     "-XX:TieredStopAtLevel=1",  # compiles quickly, and never again with more care
     "-Xmn160m",  # room for all that is made on the way, so that nothing need be thrown away
@@ -78,7 +82,67 @@ def _configure() -> None:
     java, jars = _java_home(), _jars()
     archive = _archive(java, jars)
     options = [f"-XX:SharedArchiveFile={archive}" if archive else "-Xshare:auto"]
-    _boot(java, jars, *options, *(_FOR_ONE_SEARCH if _hurried else ()))
+    if limit := _address_space():
+        heap = max(_LEAST_HEAP, (limit >> 20) // 12)
+        options += [f"-Xmx{heap}m", *_WITHIN_A_LIMIT]
+        _try_within(limit)
+    elif _hurried and not jnius_config.get_options():
+        options += _FOR_ONE_SEARCH
+    if not _hurried and not limit:  # a command has no other Java library in its process
+        jars = [*jars, *_anserini()]
+    _boot(java, jars, *options)
+
+
+def _address_space() -> int:
+    """The limit of memory that this process may address, in bytes (ulimit -v); 0 for none."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    return int(os.environ.get(_TRIAL) or (0 if limit == resource.RLIM_INFINITY else limit))
+
+
+def _addressed() -> int:
+    """How much memory this process addresses now, in bytes."""
+    return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+
+
+def start_within(room: int) -> None:
+    """Start Java with so many bytes of address space left, to see whether it can."""
+    limit = room + _addressed()
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    start()
+
+
+def _try_within(limit: int) -> None:
+    """Start Java in a process of its own first: where memory is short, Java ends its process.
+
+    Raises EngineUnavailable when it does.
+    """
+    if _TRIAL in os.environ:
+        return
+    import subprocess
+
+    room = max(0, limit - _addressed())
+    program = f"from lexsearch.engines.lucene import jvm; jvm.start_within({room})"
+    tried = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, _TRIAL: str(limit)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    if tried.returncode != 0:
+        raise EngineUnavailable(
+            f"Java does not start within {limit >> 20:,} MB of address space; raise the limit "
+            "(ulimit -v) to 2 GB"
+        )
+
+
+def _anserini() -> list[Path]:
+    """Pyserini's jar where Pyserini is installed; behind ours, for Pyserini to work afterwards."""
+    package = importlib.util.find_spec("pyserini")
+    if package is None or package.origin is None:
+        return []
+    jars = sorted(Path(package.origin).parent.glob("resources/jars/anserini-*-fatjar.jar"))
+    return jars[-1:]
 
 
 def start_noting(classes: str) -> None:
@@ -91,8 +155,9 @@ def start_noting(classes: str) -> None:
 def _boot(java: Path, jars: Sequence[Path], *options: str) -> None:
     import jnius_config
 
-    jnius_config.set_classpath(*map(str, jars))
-    jnius_config.set_options(*_OPTIONS, *options)
+    others = jnius_config.classpath or []  # of the application, or of another library in it
+    jnius_config.set_classpath(*map(str, jars), *others)
+    jnius_config.set_options(*_OPTIONS, *options, *jnius_config.get_options())
     before = os.environ.get("JAVA_HOME")
     os.environ["JAVA_HOME"] = str(java)  # where jnius looks, once
     try:
