@@ -211,8 +211,9 @@ def timed(photos: Path, before: Path, rounds: int, a_round: int) -> Iterator[tup
     """Photos by each code in turn, each in a process of its own."""
     running = [
         subprocess.Popen(
-            [sys.executable, "-c", TIMED, photos],
-            env={**os.environ, "PYTHONPATH": str(place)},
+            [sys.executable, "-c", TIMED, photos.resolve()],
+            cwd=place,  # which Python looks in first
+            env={**os.environ, "PYTHONPATH": str(place.resolve())},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
