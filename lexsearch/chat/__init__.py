@@ -40,6 +40,9 @@ _UNREACHED_SECONDS = 20.0
 wrong."""
 
 _LARGEST_ANSWER = 2**22  # bytes
+_LISTINGS = 3
+"""So often a list of models that fails is asked for."""
+
 _REFUSED_IN_A_ROW = 8
 """After so many questions in a row that were refused, the probe is asked."""
 
@@ -125,8 +128,13 @@ class Chat:
     async def models(self) -> list[dict[str, Any]]:
         """What the server says of its models. Waits for one that loads; raises ModelError
         where it does not say, and ModelUnavailable where it never will.
+
+        A list that fails again and again says nothing of the models' answers: `transformers
+        serve` on a machine without a hub's cache has none to give, and answers all the same.
         """
+        attempt = 0
         while True:
+            attempt += 1
             begun = time.monotonic()
             outcome = await self._send("GET", _MODELS, None, _CONNECT_SECONDS)
             if isinstance(outcome, bytes):
@@ -136,12 +144,13 @@ class Chat:
                 blame = whose(outcome)
                 if blame is Blame.ACCOUNT:
                     self._end_for(blame, outcome)
-                if blame not in (Blame.LOADING, Blame.BUSY, Blame.FAULT):
+                fails = blame is Blame.FAULT and attempt >= _LISTINGS
+                if fails or blame not in (Blame.LOADING, Blame.BUSY, Blame.FAULT):
                     raise ModelError(self._said(outcome))
                 self._was_reached = self._was_reached or blame is not Blame.FAULT
             elif not isinstance(outcome, _Lost):
                 raise ModelError(outcome.reason)
-            await self._endure(outcome, begun, attempt=1)
+            await self._endure(outcome, begun, attempt)
 
     async def told_of(self, model: str) -> dict[str, Any]:
         """What the server says of a model just now; {} where it says nothing."""
