@@ -12,8 +12,9 @@ from the one before, so that a process may be killed between any two of them.
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -361,6 +362,7 @@ class Index:
         include_removed: bool = False,
         engine: str | None = None,
         shard: tuple[int, int] = (1, 1),
+        only: Sequence[str | os.PathLike[str]] | None = None,
         progress: ProgressCallback = _ignore,
     ) -> Report:
         """Bring the index up to date with picture files and folders.
@@ -383,10 +385,14 @@ class Index:
         include_removed: index what was removed, too; else only by its own path.
         engine: where the text index is from now on, see `reindex`.
         shard: (3, 16) takes the third of 16 parts of the pictures, dealt by doc_id; see `merge`.
+        only: files and folders, at or below `paths`, of which it is known that nothing else has
+            changed: the rest is not looked at. What was removed stays removed.
+        progress: told how far it is, many times. `lexsearch.indexing.adding.Enough`, raised by it
+            while pictures are described, ends the run as if all were done.
         Returns counts, the files that failed and the pictures that could not be described, with
         the reasons.
         """
-        from lexsearch.captioners import CaptionerSpec, open_captioner
+        from lexsearch.captioners import CaptionerSpec
         from lexsearch.images.crops import SCHEMES
         from lexsearch.images.pillow import MAX_PIXELS
         from lexsearch.indexing.adding import add
@@ -399,16 +405,9 @@ class Index:
         if not 1 <= shard[0] <= shard[1]:
             raise LexsearchError(f"there is no part {shard[0]} of {shard[1]}")
         absolute = [os.path.abspath(path) for path in paths]
-        self._expect_any(absolute)
-        if isinstance(captioner, str):
-            captioner = CaptionerSpec(captioner)
-        given = isinstance(captioner, CaptionerSpec)
-        opened = (
-            open_captioner(captioner.name, **captioner.options)
-            if isinstance(captioner, CaptionerSpec)
-            else captioner
-        )
-        try:
+        if only is None:
+            self._expect_any(absolute)
+        with _opened(captioner) as opened:
             if opened.spec is None and runner is not None:
                 raise LexsearchError("another runner needs the captioner's name or spec")
             with self._writing() as writer:
@@ -430,10 +429,45 @@ class Index:
                         exclude=exclude,
                         include_removed=include_removed,
                         shard=Shard(*shard),
+                        only=None if only is None else [os.path.abspath(path) for path in only],
                     )
-        finally:
-            if given:
-                opened.close()
+
+    def watch(
+        self,
+        *paths: str | os.PathLike[str],
+        captioner: str | CaptionerSpec | Captioner = "auto",
+        again: bool = False,
+        include_removed: bool = False,
+        stop: threading.Event | None = None,
+        progress: ProgressCallback = _ignore,
+        **options: Any,
+    ) -> Iterator[Report]:
+        """Bring the index up to date with folders, and then again whenever something in them has
+        changed: a report each time, as `add` gives it, seconds after the change.
+
+        A long run ends for what is new, and goes on after. A folder that is not there keeps its
+        pictures until it is there again. Another process that writes is waited for.
+
+        again, include_removed: as in `add`, for the first run alone. options: the others of `add`.
+        stop: ends it when it is set, by another thread; at once while pictures are described.
+        """
+        from lexsearch.indexing.watching import watch
+
+        absolute = [os.path.abspath(path) for path in paths]
+        with _opened(captioner) as opened:
+
+            def add(only: Sequence[str] | None, progress: ProgressCallback) -> Report:
+                return self.add(
+                    *absolute,
+                    captioner=opened,
+                    again=again and only is None,
+                    include_removed=include_removed and only is None,
+                    only=only,
+                    progress=progress,
+                    **options,
+                )
+
+            yield from watch(add, absolute, stop or threading.Event(), progress, self.path)
 
     def _expect_any(self, paths: Sequence[str]) -> None:
         """One folder that is missing does not stop the others; nothing at all is a mistake."""
@@ -590,6 +624,20 @@ class Index:
             writer.keep(corrections(doc_id, rows, writer.settings.captioner))
             writer.sync()
             writer.tidy()
+
+
+@contextmanager
+def _opened(captioner: str | CaptionerSpec | Captioner) -> Iterator[Captioner]:
+    """The captioner that is meant. One that is opened for this is closed at the end."""
+    from lexsearch.captioners import CaptionerSpec, open_captioner
+
+    if isinstance(captioner, str):
+        captioner = CaptionerSpec(captioner)
+    if not isinstance(captioner, CaptionerSpec):
+        yield captioner
+        return
+    with closing(open_captioner(captioner.name, **captioner.options)) as opened:
+        yield opened
 
 
 def _engine_at(text: str) -> str:

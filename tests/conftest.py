@@ -168,7 +168,7 @@ def serve(environment: dict[str, str]) -> Serve:
     return serving
 
 
-_FAKE_CLI = """
+FAKE_CLI = """
 import lexsearch.captioners, lexsearch.cli
 lexsearch.captioners._CAPTIONERS["tagger"] = "fakes:FakeCaptioner"
 lexsearch.cli.main()
@@ -180,7 +180,7 @@ def lexsearch_command(run_python: Run) -> Run:
     """Run the `lexsearch` command, with the fake captioner in place of the default one."""
 
     def run(*arguments: object, **options: Any) -> subprocess.CompletedProcess:
-        return run_python(_FAKE_CLI, *arguments, **options)
+        return run_python(FAKE_CLI, *arguments, **options)
 
     return run
 

@@ -44,6 +44,7 @@ HOMES = {
     "starlette": ("web",),
     "click": ("cli",),
     "tqdm": ("cli",),
+    "watchfiles": ("indexing",),
     "pyserini": (),
 }
 

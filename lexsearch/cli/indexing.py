@@ -7,7 +7,7 @@ import os
 import re
 import sys
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -28,6 +28,7 @@ from lexsearch.errors import LexsearchError
 
 if TYPE_CHECKING:
     from lexsearch.captioners import Captioner
+    from lexsearch.indexing.scan import Report
     from lexsearch.records import CaptionerKey
     from lexsearch.storage.status import Status
 
@@ -63,6 +64,7 @@ class _ShardType(click.ParamType[tuple[int, int]]):
         "lexsearch index ./photos --captioner mllm --model ~/models/llava-1.5-7b-hf",
         "lexsearch index ./photos --captioner server --url http://localhost:8000/v1",
         "lexsearch index ./photos --again --limit 10",
+        "lexsearch index ./photos --watch",
     ),
 )
 @click.argument("paths", nargs=-1, required=True, metavar="FOLDER_OR_FILE...")
@@ -173,6 +175,11 @@ class _ShardType(click.ParamType[tuple[int, int]]):
     is_flag=True,
     help="Index again what `lexsearch remove` took out.",
 )
+@click.option(
+    "--watch",
+    is_flag=True,
+    help="Stay, and bring the index up to date whenever something changes, until Ctrl-C.",
+)
 @_engine_option
 @click.option(
     "--shard",
@@ -195,6 +202,7 @@ def index_command(
     price: float | None,
     exclude: tuple[str, ...],
     include_removed: bool,
+    watch: bool,
     engine: str | None,
     shard: tuple[int, int],
     as_json: bool,
@@ -212,7 +220,18 @@ def index_command(
 
     if not any(map(os.path.lexists, paths)) and not os.path.lexists(path):
         raise LexsearchError(f"there is no file or folder {printable(', '.join(paths))}")
+    if watch and limit is not None:
+        raise click.UsageError("--limit ends a run, and --watch goes on")
     given = {name: value for name, value in options.items() if value is not None}
+    adding: dict[str, Any] = {
+        "crops": crops,
+        "max_pixels": max_pixels,
+        "again": again,
+        "exclude": exclude,
+        "include_removed": include_removed,
+        "engine": engine,
+        "shard": shard,
+    }
     with (
         closing(open_captioner(captioner, **given)) as opened,
         Index(path) as index,
@@ -220,26 +239,33 @@ def index_command(
     ):
         if not quiet:
             _introduce(opened, index.settings.captioner)
+        adding |= {"captioner": opened, "progress": progress}
         try:
-            report = index.add(
-                *paths,
-                captioner=opened,
-                crops=crops,
-                max_pixels=max_pixels,
-                again=again,
-                limit=limit,
-                exclude=exclude,
-                include_removed=include_removed,
-                engine=engine,
-                shard=shard,
-                progress=progress,
-            )
+            if watch:
+                for number, report in enumerate(index.watch(*paths, **adding)):
+                    if not number or _has_news(report):
+                        _print_report(report, opened, as_json, quiet or number > 0)
+                    if not number and not quiet:
+                        say(f"watching {printable(', '.join(paths))} (Ctrl-C stops)")
+                return
+            report = index.add(*paths, limit=limit, **adding)
         except KeyboardInterrupt:
             stop("stopped; what is described so far is kept, and can be searched already.")
-    counts = {
-        name: getattr(report, name)
-        for name in ("added", "unchanged", "moved", "duplicates", "removed", "captioned")
-    }
+    _print_report(report, opened, as_json, quiet)
+    if report.failed or report.failed_views:
+        sys.exit(SOME_FAILED)
+
+
+_COUNTS = ("added", "unchanged", "moved", "duplicates", "removed", "captioned")
+
+
+def _has_news(report: Report) -> bool:
+    counts = {name for name in _COUNTS if getattr(report, name)} - {"unchanged"}
+    return bool(counts or report.failed or report.notes)
+
+
+def _print_report(report: Report, captioner: Captioner, as_json: bool, quiet: bool) -> None:
+    counts = {name: getattr(report, name) for name in _COUNTS}
     if as_json:
         failed = [failure._asdict() for failure in report.failed]
         undescribed = [failure._asdict() for failure in report.undescribed]
@@ -249,7 +275,7 @@ def index_command(
         shown = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
         rest = ""
         if report.undescribed:
-            rest = f", {len(report.undescribed)} not described by {opened.key.name}"
+            rest = f", {len(report.undescribed)} not described by {captioner.key.name}"
         click.echo(f"{shown or 'no pictures found'}, {len(report.failed)} failed{rest}")
         if report.left_out:
             kinds = (f"{count:,} {kind}" for kind, count in sorted(report.left_out.items()))
@@ -257,12 +283,10 @@ def index_command(
         for note in report.notes:
             click.echo(printable(note))
     if report.outdated and not quiet:
-        _offer_anew(opened, report.outdated)
+        _offer_anew(captioner, report.outdated)
     if report.failed or report.undescribed:
         both = [*report.failed, *report.undescribed]
         list_failures([f"{printable(path)}: {reason}" for path, reason in both])
-    if report.failed or report.failed_views:
-        sys.exit(SOME_FAILED)
 
 
 def _offer_anew(captioner: Captioner, pictures: int) -> None:

@@ -93,22 +93,19 @@ def progress_bar(quiet: bool, price: float | None = None) -> Iterator[Callable[[
         return
     from tqdm import tqdm
 
-    bars: dict[str, Any] = {}
+    bar: Any = None
     noted = ""
 
     def show(progress: Progress) -> None:
-        nonlocal noted
+        nonlocal bar, noted
         if progress.note and progress.note != noted:
             noted = progress.note
             tqdm.write(_note(progress, price), file=sys.stderr)
-        if progress.stage not in bars:
-            for bar in bars.values():
+        if bar is None or bar.desc != progress.stage or progress.done < bar.n:
+            if bar is not None:
                 bar.close()
             unit = f" {progress.unit}"
-            bars[progress.stage] = tqdm(
-                desc=progress.stage, total=progress.total, unit=unit, dynamic_ncols=True
-            )
-        bar = bars[progress.stage]
+            bar = tqdm(desc=progress.stage, total=progress.total, unit=unit, dynamic_ncols=True)
         bar.total = progress.total
         told = {"failed": str(progress.failed)} if progress.failed else {}
         if cost := _cost(progress, price):
@@ -120,7 +117,7 @@ def progress_bar(quiet: bool, price: float | None = None) -> Iterator[Callable[[
     try:
         yield show
     finally:
-        for bar in bars.values():
+        if bar is not None:
             bar.close()
 
 
@@ -136,6 +133,8 @@ def _progress_lines(price: float | None) -> Callable[[Progress], None]:
             noted = progress.note
             say(_note(progress, price))
         steps = lately.setdefault(progress.stage, deque())
+        if steps and progress.done < steps[-1][1]:  # begun anew
+            steps.clear()
         if steps and now - said_at >= _SECONDS_BETWEEN_LINES:
             said_at = now
             say(_progress_line(progress, now - steps[0][0], progress.done - steps[0][1], price))

@@ -11,7 +11,7 @@ import io
 import logging
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import IO, TYPE_CHECKING, BinaryIO, NamedTuple
@@ -95,18 +95,40 @@ class Picture:
         return View(crop, self.image.resize(size, Resampling.HAMMING, box, reducing_gap=1.0))
 
 
-def find(path: str, ignoring: Ignoring | None = None) -> Iterator[ImageFile | Unreadable | LeftOut]:
+class Part(NamedTuple):
+    """Some files and folders, of which alone something is wanted, and all folders above these."""
+
+    named: frozenset[str]
+    above: frozenset[str]
+
+    @classmethod
+    def of(cls, paths: Collection[str]) -> Part:
+        return cls(frozenset(paths), frozenset(folder for path in paths for folder in _above(path)))
+
+
+def _above(path: str) -> Iterator[str]:
+    while (folder := os.path.dirname(path)) != path:
+        yield folder
+        path = folder
+
+
+def find(
+    path: str, ignoring: Ignoring | None = None, part: Part | None = None
+) -> Iterator[ImageFile | Unreadable | LeftOut]:
     """The pictures in a folder and below it, in order of name; or the one file named.
 
     In a folder, files are chosen by name ending, those without one by their first bytes. Hidden
     files and folders are left out, and what `ignoring` says; the rest of what a person may take
     for pictures is named. Symbolic links are followed, each folder being entered once.
+
+    part: look at this part of the folder alone, by the same rules.
     """
     try:
         status = os.stat(path)
         if stat.S_ISDIR(status.st_mode):
             rules = ignoring or Ignoring.below(path)
-            yield from _walk(path, {(status.st_dev, status.st_ino)}, rules, named=True)
+            entered = {(status.st_dev, status.st_ino)}
+            yield from _walk(path, entered, rules, _below(path, part), named=True)
         elif stat.S_ISREG(status.st_mode):
             yield ImageFile(path, status.st_size, status.st_mtime_ns, sidecars.stamp(path))
         else:
@@ -116,7 +138,12 @@ def find(path: str, ignoring: Ignoring | None = None) -> Iterator[ImageFile | Un
 
 
 def _walk(
-    folder: str, entered: set[tuple[int, int]], ignoring: Ignoring, *, named: bool = False
+    folder: str,
+    entered: set[tuple[int, int]],
+    ignoring: Ignoring,
+    part: Part | None,
+    *,
+    named: bool = False,
 ) -> Iterator[ImageFile | Unreadable | LeftOut]:
     try:
         with os.scandir(folder) as listing:
@@ -132,6 +159,8 @@ def _walk(
     for entry in entries:
         if entry.name.startswith("."):
             continue
+        if part and entry.path not in part.named and entry.path not in part.above:
+            continue
         try:
             status = entry.stat()
             is_folder = stat.S_ISDIR(status.st_mode)
@@ -142,7 +171,7 @@ def _walk(
             elif is_folder:
                 if (identity := (status.st_dev, status.st_ino)) not in entered:
                     entered.add(identity)
-                    yield from _walk(entry.path, entered, ignoring)
+                    yield from _walk(entry.path, entered, ignoring, _below(entry.path, part))
             else:
                 beside = sidecars.stamp(entry.path, names)
                 yield ImageFile(entry.path, status.st_size, status.st_mtime_ns, beside)
@@ -150,6 +179,11 @@ def _walk(
             if entry.is_symlink() and kinds.ending(entry.name) not in kinds.suffixes():
                 continue
             yield Unreadable(entry.path, _reason(error))
+
+
+def _below(folder: str, part: Part | None) -> Part | None:
+    """The part as it is below a folder; None where that is all of it."""
+    return None if part and folder in part.named else part
 
 
 def _interests(entry: os.DirEntry[str], status: os.stat_result) -> bool:

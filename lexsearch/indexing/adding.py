@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import closing
 
 from lexsearch.captioners import CaptionerSpec, does_for, is_outdated
@@ -16,6 +16,12 @@ from lexsearch.indexing.scan import ALL, Report, Shard, scan_files
 from lexsearch.records import CaptionerKey
 from lexsearch.storage.catalog import Catalog
 from lexsearch.storage.writer import ProgressCallback, Writer
+
+
+class Enough(Exception):
+    """For a progress callback to raise while pictures are described: the run ends there, what is
+    described is kept, and the report says that it is not complete.
+    """
 
 
 def add(
@@ -33,6 +39,7 @@ def add(
     exclude: Sequence[str] = (),
     include_removed: bool = False,
     shard: Shard = ALL,
+    only: Collection[str] | None = None,
 ) -> Report:
     """See `Index.add`. runner, spec, key: who describes, how it is opened, and what it goes by."""
     report = Report()
@@ -42,7 +49,7 @@ def add(
         if include_removed:
             writer.catalog.restore()
     with pixel_bound(max_pixels):
-        changes = scan_files(writer, paths, report, progress, shard)
+        changes = scan_files(writer, paths, report, progress, shard, only)
         follow_changes(writer, changes, report)
         read_metadata(writer, progress)
     writer.sync()
@@ -54,14 +61,16 @@ def add(
     stages = _jobs(writer.catalog, key, [] if again else earlier, SCHEMES[scheme], limit)
     keeper = Keeper(writer, report, key, [job for jobs in stages for job in jobs], progress)
     pictures = len({job.doc_id for jobs in stages for job in jobs})
-    if pictures:
-        keeper.announce(pictures)
     try:
+        if pictures:
+            keeper.announce(pictures)
         for jobs in stages:
             with closing(runner.run(keeper.wanted(jobs), spec, max_pixels)) as outcomes:
                 for item in outcomes:
                     keeper.take(item)
             keeper.keep()
+    except Enough:
+        report.complete = False
     finally:  # Ctrl-C as well: what is described is kept
         keeper.keep()
     writer.tidy()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from lexsearch.errors import ImageError
-from lexsearch.images.files import ImageFile, LeftOut, Unreadable, find, hash_file
+from lexsearch.images.files import ImageFile, LeftOut, Part, Unreadable, find, hash_file
 from lexsearch.images.ignoring import Ignoring
 from lexsearch.indexing.moves import note_moves
 from lexsearch.records import Failure, Progress
@@ -34,6 +34,7 @@ class Report:
     the captioner could not describe them or some of their views; failed_views: how many, in this
     run.
     outdated: pictures that an earlier version of the captioner described, and this one did not.
+    complete: whether all was done; False where the progress callback raised Enough.
     """
 
     added: int = 0
@@ -48,6 +49,7 @@ class Report:
     undescribed: list[Failure] = field(default_factory=list)
     failed_views: int = 0
     outdated: int = 0
+    complete: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,32 +97,53 @@ def scan_files(
     report: Report,
     progress: ProgressCallback,
     shard: Shard = ALL,
+    only: Collection[str] | None = None,
 ) -> list[Change]:
     """Compare the files with the catalog; hash those that are new or touched. Pictures of other
-    shards are left out.
+    shards are left out. only: look at these files and folders, at or below the paths, alone.
 
     Returns the known files that have other bytes now.
     """
     catalog = writer.catalog
     found = _Found()
-    for path in paths:
-        with catalog.transaction():
-            catalog.drop_failures(path)
+    with catalog.transaction():
+        for path in paths if only is None else ():
             catalog.restore(path)
+    looked_at = _places(paths, set(catalog.removed()), only)
+    for path, places in looked_at.items():
+        with catalog.transaction():
+            for place in places:
+                catalog.drop_failures(place)
         if not os.path.lexists(path) and not any(catalog.files_under(path)):
             fail(writer, report, path, "there is no such file or folder")
         elif is_away(catalog, path):
             found.away.append(path)
         elif os.path.lexists(path):
-            _scan(writer, path, report, found, progress, shard)
+            part = None if only is None else Part.of(places)
+            _scan(writer, path, report, found, progress, shard, part)
     with catalog.transaction():
-        for path in paths:
-            _drop_vanished(writer, path, report, found)
+        for places in looked_at.values():
+            for place in places:
+                _drop_vanished(writer, place, report, found)
         for note in note_moves(catalog, found.away):
             report.notes.append(note.text)
             report.removed += note.dropped
     _count_arrivals(writer, report, found.arrivals)
     return found.changes
+
+
+def _places(
+    paths: Sequence[str], removed: Collection[str], only: Collection[str] | None
+) -> dict[str, list[str]]:
+    """What to look at, at or below each of the paths; those where there is nothing are left out."""
+    if only is None:
+        return {path: [path] for path in paths}
+    places = {
+        path: [one for one in only if one == path or one.startswith(path.rstrip("/") + "/")]
+        for path in paths
+        if path not in removed
+    }
+    return {path: below for path, below in places.items() if below}
 
 
 def _scan(
@@ -130,12 +153,13 @@ def _scan(
     found: _Found,
     progress: ProgressCallback,
     shard: Shard,
+    part: Part | None,
 ) -> None:
     catalog = writer.catalog
     root = path if os.path.isdir(path) else os.path.dirname(path)
     ignoring = Ignoring.below(root, catalog.excluded(), catalog.removed())
     pending: list[ImageFile] = []
-    for entry in find(path, ignoring):
+    for entry in find(path, ignoring, part):
         if isinstance(entry, LeftOut):
             report.left_out[entry.kind] += 1
             continue

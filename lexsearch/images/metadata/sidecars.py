@@ -107,3 +107,5 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 _PARSERS = {".xmp": xmp.parse, ".json": _read_json, ".txt": _read_text}
+ENDINGS = frozenset(_PARSERS)
+"""What the names of such files end with, in lower case."""
