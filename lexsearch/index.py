@@ -24,6 +24,7 @@ from lexsearch.engines import ScoredDoc, is_cluster
 from lexsearch.engines.weights import WEIGHTS, RankingWeights
 from lexsearch.errors import IndexNotFound, IndexReadOnly, LexsearchError, QueryError
 from lexsearch.records import (
+    FAVOURITE,
     WHOLE,
     Caption,
     CaptionerKey,
@@ -39,6 +40,7 @@ from lexsearch.searching.fusing import fusion
 from lexsearch.searching.remote import RemoteSnapshot
 from lexsearch.searching.searcher import MATCHES, MODES, Match
 from lexsearch.searching.snapshot import FolderSnapshot, Snapshots
+from lexsearch.storage.albums import ALBUM, IS, named, put, take
 from lexsearch.storage.settings import Settings, make_index, read_settings, settings_file
 from lexsearch.storage.status import PictureInfo, Status
 from lexsearch.text.changes import keywords_of
@@ -598,7 +600,7 @@ class Index:
                 return withdraw(rows, crop, field, caption_id)
             return correct(rows, current, text, crop, field, caption_id)
 
-        self._correct(name, corrections)
+        self._correct([name], corrections)
 
     def deny(self, name: str | os.PathLike[str], *words: str, undo: bool = False) -> None:
         """Never say these words or phrases of a picture: in all their forms they leave all of its
@@ -610,20 +612,70 @@ class Index:
         def denials(doc_id: str, rows: list[Caption], _: CaptionerKey | None) -> list[Caption]:
             return allow(rows, words) if undo else deny(rows, doc_id, words)
 
-        self._correct(name, denials)
+        self._correct([name], denials)
 
     def _correct(
         self,
-        name: str | os.PathLike[str],
+        names: Sequence[str | os.PathLike[str]],
         corrections: Callable[[str, list[Caption], CaptionerKey | None], list[Caption]],
-    ) -> None:
+    ) -> int:
+        """Store what is to be said of pictures; of how many there was something to say."""
         with self._snapshots.now() as now:
-            doc_id = now.find(name)
+            doc_ids = sorted({now.find(name) for name in names})
         with self._writing() as writer:
-            rows = [row for _, rows in writer.store.scan([doc_id]) for row in rows]
-            writer.keep(corrections(doc_id, rows, writer.settings.captioner))
+            rows = dict(writer.store.scan(doc_ids))
+            captioner = writer.settings.captioner
+            made = [corrections(doc_id, rows.get(doc_id, []), captioner) for doc_id in doc_ids]
+            writer.keep(row for part in made for row in part)
             writer.sync()
             writer.tidy()
+        return sum(map(bool, made))
+
+    # Favourites and albums
+
+    def favourite(self, *names: str | os.PathLike[str], undo: bool = False) -> int:
+        """Mark pictures, by path or doc_id, as favourites, which `is:favourite` finds; or no more.
+        Returns how many were not so before.
+        """
+        return self._gather(names, IS, FAVOURITE, undo)
+
+    def favourites(self, doc_ids: Sequence[str]) -> set[str]:
+        """Those of the documents that are favourites."""
+        with self._snapshots.now() as now:
+            return now.favourites(doc_ids)
+
+    def add_to_album(self, album: str, *names: str | os.PathLike[str]) -> int:
+        """Put pictures, by path or doc_id, into an album, which `album:NAME` finds: a new one, or
+        the one of that name, in whatever case. Returns how many were not in it.
+        """
+        return self._gather(names, ALBUM, album, undo=False)
+
+    def remove_from_album(self, album: str, *names: str | os.PathLike[str]) -> int:
+        """Take pictures out of an album; one without pictures is none. Returns how many were in
+        it. Raises LexsearchError where there is no such album.
+        """
+        return self._gather(names, ALBUM, album, undo=True)
+
+    def albums(self) -> dict[str, int]:
+        """How many pictures are in each album, by its name."""
+        with self._snapshots.now() as now:
+            return now.albums()
+
+    def _gather(
+        self, names: Sequence[str | os.PathLike[str]], field: str, text: str, undo: bool
+    ) -> int:
+        if field == ALBUM:
+            known = list(self.albums())
+            text = named(text, known)
+            if undo and text not in known:
+                raise LexsearchError(
+                    f"there is no album {text!r}; there are: {', '.join(known) or 'none'}"
+                )
+
+        def gathered(doc_id: str, rows: list[Caption], _: CaptionerKey | None) -> list[Caption]:
+            return take(rows, field, text) if undo else put(rows, doc_id, field, text)
+
+        return self._correct(names, gathered)
 
 
 @contextmanager

@@ -80,7 +80,8 @@ class Caption(NamedTuple):
     """Words about one crop of one document.
 
     field: "caption" for a description, "text" for words read in the picture, "seen" for where
-        exactly a thing is, "about" and "date" for what the file says of itself.
+        exactly a thing is, "about" and "date" for what the file says of itself, "album" for the
+        name of an album that it is in, "is" for what a person marked it as ("favourite").
     source: "model", "import" or "human"; a human caption replaces every other one with the
         same (doc_id, crop, field, caption_id), whatever captioner made it.
     caption_id: tells several captions of one crop apart; "" when there is only one.
@@ -102,7 +103,7 @@ class Caption(NamedTuple):
     time: int = 0
 
 
-CAPTION_FIELDS = ("caption", "text", "seen", "about", "date", "denied")
+CAPTION_FIELDS = ("caption", "text", "seen", "about", "date", "denied", "album", "is")
 """Which fields a caption may be of; of "denied" are words that no caption is to say."""
 
 
@@ -110,8 +111,8 @@ class Passage(NamedTuple):
     """Words about a picture, and where they are from.
 
     field: "caption", "text" (read in the picture), "seen" (a thing, to say where it is), "name"
-        (of its file and folders), "about" (title, description, keywords and place in the file)
-        or "date" (YYYY-MM-DD).
+        (of its file and folders), "about" (title, description, keywords and place in the file),
+        "date" (YYYY-MM-DD), "album" (the name of one that it is in) or "is" (favourite).
     crop, box: of a caption or a text, as in Caption.
     """
 
@@ -137,8 +138,11 @@ class Document(NamedTuple):
     paths: tuple[str, ...] = ()
 
 
-FIELDS = ("text", "name", "about", "date", "like")
-"""What a keyword may be limited to: text:exit, name:holiday, about:rome, date:2023-07, like:ID."""
+FIELDS = ("text", "name", "about", "date", "album", "is", "like")
+"""What a keyword may be limited to: text:exit, name:holiday, about:rome, date:2023-07,
+album:lisbon, is:favourite, like:ID.
+"""
+FAVOURITE = "favourite"
 
 
 @dataclass(frozen=True, slots=True)

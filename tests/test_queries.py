@@ -164,7 +164,7 @@ def test_words_that_only_ask_are_left_out(text: str, understood: str) -> None:
 @pytest.mark.parametrize(
     ("text", "note"),
     [
-        ("foo:bar", "no field foo:.*text:, name:, about:, date:, like:"),
+        ("foo:bar", "no field foo:.*text:, name:, about:, date:, album:, is:, like:"),
         ("*dog", r"hydr\*"),
         ("man without a hat", "-hat"),
         ("no dogs", "-dogs"),
@@ -225,7 +225,7 @@ _KEYWORDS = st.one_of(
         _WORDS.map(" ".join),
         _SIGNS,
         st.booleans(),
-        st.sampled_from([name for name in ("", *FIELDS) if name != "date"]),
+        st.sampled_from([name for name in ("", *FIELDS) if name not in ("date", "is")]),
     ),
     st.builds(
         Keyword,
@@ -234,6 +234,7 @@ _KEYWORDS = st.one_of(
         st.booleans(),
         st.just("date"),
     ),
+    st.builds(Keyword, st.just("favourite"), _SIGNS, st.just(False), st.just("is")),
 )
 
 

@@ -416,6 +416,67 @@ def test_a_wrong_word_is_denied_and_allowed_again(server: Server) -> None:
     assert deny(server, OUTSIDE + "x", "blue").status_code == 404
 
 
+# Favourites and albums
+
+
+def put(server: Server, path: str, **body: Any) -> requests.Response:
+    """A change, again where there were too many at once."""
+    headers = {"x-lexsearch-token": TOKEN}
+    answer = requests.put(f"{server.url}/api/{path}", json=body, headers=headers, timeout=30)
+    if answer.status_code == 429:
+        time.sleep(int(answer.headers["retry-after"]))
+        return put(server, path, **body)
+    return answer
+
+
+def test_favourites_and_albums_are_kept_and_browsed(server: Server) -> None:
+    ids = [id_of(server, colour) for colour in ("red", "green")]
+    assert put(server, "favourite", doc_ids=ids).json() == {"changed": 2}
+    assert put(server, "favourite", doc_ids=ids[:1], undo=True).json() == {"changed": 1}
+    assert [hit["favourite"] for hit in search(server, "is:favourite")["hits"]] == [True]
+    assert put(server, "album", album="Été", doc_ids=ids).json() == {"changed": 2}
+    shelves = server.get("/api/shelves").json()
+    assert shelves["favourites"] == 1
+    assert shelves["albums"] == [{"name": "Été", "count": 2, "query": 'album:"Été"'}]
+    assert search(server, "album:ete")["total"] == 2
+    known = server.get("/api/picture", id=ids[1]).json()
+    assert (known["favourite"], known["albums"]) == (True, ["Été"])
+    assert not any(row["field"] in ("album", "is") for row in known["captions"])
+    texts = [one["query"] for one in completions(server, "album:e")]
+    assert texts == ['album:"Été"']
+    assert completions(server, "is:f")[0]["query"] == "is:favourite"
+    assert put(server, "favourite", doc_ids=ids[1:], undo=True).json() == {"changed": 1}
+    assert put(server, "album", album="été", doc_ids=ids, undo=True).json() == {"changed": 2}
+    assert put(server, "album", album="été", doc_ids=ids, undo=True).status_code == 400
+    assert server.get("/api/shelves").json()["albums"] == []
+
+
+def completions(server: Server, text: str) -> list[dict[str, Any]]:
+    return server.get("/api/completions", q=text).json()["completions"]
+
+
+@pytest.mark.parametrize(
+    "name", [HTML, "\u202egpj.nikeb", "🐈" * 9, 'a "b", -c', "no\nline", "x" * 200]
+)
+def test_any_name_of_an_album_is_kept_and_asked_for(server: Server, name: str) -> None:
+    doc_id = id_of(server, "blue")
+    assert put(server, "album", album=name, doc_ids=[doc_id]).json() == {"changed": 1}
+    [shelf] = server.get("/api/shelves").json()["albums"]
+    assert [hit["doc_id"] for hit in search(server, shelf["query"])["hits"]] == [doc_id]
+    done = put(server, "album", album=shelf["name"], doc_ids=[doc_id], undo=True)
+    assert done.json() == {"changed": 1}
+
+
+def test_what_is_no_album_is_refused_in_words(server: Server) -> None:
+    doc_id = id_of(server, "blue")
+    for name in ("x" * 10_000, "", "., ;", "\u202e", "_"):
+        refused = put(server, "album", album=name, doc_ids=[doc_id])
+        assert refused.status_code in (400, 422), name
+        assert refused.json()["error"]
+    assert put(server, "album", album="a", doc_ids=[OUTSIDE + "x"]).status_code == 404
+    assert put(server, "favourite", doc_ids=[]).status_code == 422
+
+
 # The guard
 
 

@@ -19,6 +19,7 @@ import click
 
 from lexsearch._version import __version__
 from lexsearch.cli import (
+    albums,
     analyzing,
     captioners,
     captions,
@@ -37,6 +38,8 @@ _OTHER_NAMES = {
     **dict.fromkeys(("delete", "rm"), "remove"),
     **dict.fromkeys(("web", "server", "ui"), "serve"),
     **dict.fromkeys(("info", "view"), "show"),
+    **dict.fromkeys(("favorite", "star", "like"), "favourite"),
+    "albums": "album list",
 }
 """What people who know other tools type."""
 
@@ -85,6 +88,8 @@ for command in (
     indexing.merge,
     captioners.captioners,
     captions.caption,
+    albums.album,
+    albums.favourite,
     captions.export_command,
     captions.import_command,
     indexing.reindex,

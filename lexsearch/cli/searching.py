@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from lexsearch.storage.status import PictureInfo
 
 _SHOWN_CROPS = 4
+_LABELS = {"denied": "never said", "album": "in the album", "is": "marked as"}
 
 
 class _Words(click.Command):
@@ -425,6 +426,6 @@ def _print_known(known: PictureInfo) -> None:
             click.secho(heading, dim=True)
         field = " (text read)" if row.field == "text" else ""
         label = f"{row.crop}{field}{' ' + row.caption_id if row.caption_id else ''}"
-        if row.field == "denied":
-            label = "never said"
+        if row.field in _LABELS:
+            label = _LABELS[row.field]
         click.echo(f"  {label:24} {row.text or '-'}")

@@ -29,7 +29,7 @@ from lexsearch.engines.nodes import (
 from lexsearch.engines.weights import WEIGHTS, RankingWeights
 from lexsearch.memo import Memo
 from lexsearch.text.analysis import Analyzer, clean, irregular_forms
-from lexsearch.text.words import spaced, words_in, words_of
+from lexsearch.text.words import EXACT, spaced, words_in, words_of
 
 _MOST_FREQUENCIES = 200_000  # remembered
 
@@ -309,6 +309,8 @@ class _Builder:
             terms = known[way.text] if way.field == "caption" and not way.prefix else ()
             if len(terms) == 1:
                 single[terms[0]] = max(way.weight, single.get(terms[0], 0.0))
+            elif way.field in EXACT and way.field != DATE:
+                yield Constant(Term(way.field, clean(way.text))), way.weight, 1.0
             elif way.field == DATE or way.prefix:
                 field = SAID if way.field == "caption" else way.field
                 yield Prefix(field, clean(way.text)), way.weight, 1.0

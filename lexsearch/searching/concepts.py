@@ -20,8 +20,9 @@ from lexsearch.searching.typical import tally, typical
 from lexsearch.text.asking import GRAMMAR
 from lexsearch.text.dates import beginnings, read_date, said_dates
 from lexsearch.text.lexicon import Alternative, Lexicon
-from lexsearch.text.words import names_of, numbers_in, words_of
+from lexsearch.text.words import EXACT, key_of, names_of, numbers_in, words_of
 
+_SETS = ("album", "is")  # which pictures to look among, whatever else is asked for
 _LONGEST_KEYWORD = 2  # words; more are a sentence, unless the lexicon knows them together
 
 
@@ -69,9 +70,11 @@ class Concepts:
         """What documents must have, and must not; `everyone`: each of the keywords."""
         self.forget()
         positive = [keyword for keyword in query.keywords if keyword.sign != "-"]
-        required = [keyword for keyword in positive if keyword.sign == "+" or everyone]
+        sets = [keyword for keyword in positive if keyword.field in _SETS]
+        named = [keyword for keyword in positive if keyword not in sets]
+        required = [one for one in positive if one.sign == "+" or everyone or one in sets]
         return EngineQuery(
-            tuple(map(self.concept, positive)),
+            tuple(map(self.concept, named or sets)),
             tuple(map(self.concept, required)),
             tuple(self._excluded(word) for word in query.keywords if word.sign == "-"),
         )
@@ -247,6 +250,8 @@ def _within(text: str, field: str, weight: float = 1.0) -> Iterator[Variant]:
     """Ways to find a text in a field beside captions."""
     if field == "date":
         each = beginnings(read_date(text))
+    elif field in EXACT:
+        each = (key_of(text),)
     elif field == "name":
         each = tuple(names_of(text))
     else:

@@ -74,10 +74,6 @@ class _Line:
     def stems(self) -> list[str]:
         return [self.stem_of[word] for word in self.words]
 
-    def begun(self) -> list[str]:
-        """What a beginning is compared with: words, or a date as a whole."""
-        return [self.passage.text] if self.passage.field == "date" else self.words
-
 
 class _Text:
     """What is stored of a picture, as an engine with the analyzer reads it.
@@ -243,7 +239,7 @@ class Reader:
                     matched.add([" ".join(line.words[start:end])], passage, phrase.weight)
             for way in signs.prefixes:
                 if way.field == passage.field:
-                    begun = [one for one in line.begun() if one.startswith(way.text)]
+                    begun = [one for one in line.words if one.startswith(way.text)]
                     if begun:
                         matched.add(begun, passage, way.weight)
         return matched

@@ -17,6 +17,7 @@ from lexsearch.images.crops import boxes
 from lexsearch.records import Caption, Document, Passage
 from lexsearch.searching.snapshot import Snapshot
 from lexsearch.searching.vocabulary import Vocabulary
+from lexsearch.storage.albums import IS
 from lexsearch.storage.settings import Settings
 from lexsearch.storage.status import PictureInfo, Status
 from lexsearch.text.lexicon import Lexicon
@@ -77,6 +78,14 @@ class RemoteSnapshot(Snapshot):
     def folders(self) -> dict[str, int]:
         """None: the text index has the words of names, not the folders."""
         return {}
+
+    def albums(self) -> dict[str, int]:
+        """None: the text index does not list what it can find."""
+        return {}
+
+    def favourites(self, doc_ids: Sequence[str]) -> set[str]:
+        each = zip(doc_ids, self._there().stored(doc_ids), strict=True)
+        return {doc_id for doc_id, one in each if any(row.field == IS for row in one.passages)}
 
     def newest(self, k: int, skip: int) -> tuple[list[str], int]:
         """In order of doc_id: the text index knows no times."""

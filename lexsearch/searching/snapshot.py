@@ -31,11 +31,13 @@ from lexsearch.records import LIKENESS, Document, Hit, Query, Results, Suggestio
 from lexsearch.searching.fusing import Fusion
 from lexsearch.searching.searcher import Explanation, Match, Searcher
 from lexsearch.searching.vocabulary import Vocabulary, learn
+from lexsearch.storage.albums import ALBUM, IS
 from lexsearch.storage.catalog import Catalog
 from lexsearch.storage.documents import compose, in_effect, latest
 from lexsearch.storage.settings import Settings, lexicon_file, read_settings
 from lexsearch.storage.status import PictureInfo, Status, status_of
 from lexsearch.text.lexicon import Lexicon
+from lexsearch.text.words import key_of
 
 if TYPE_CHECKING:
     from lexsearch.storage.captions import CaptionStore
@@ -168,6 +170,14 @@ class Snapshot(ABC):
     @abstractmethod
     def folders(self) -> dict[str, int]:
         """How many pictures lie in each folder and below it, from the indexed folder's name on."""
+
+    @abstractmethod
+    def albums(self) -> dict[str, int]:
+        """How many pictures are in each album, by its name."""
+
+    @abstractmethod
+    def favourites(self, doc_ids: Sequence[str]) -> set[str]:
+        """Those of the documents that are favourites."""
 
     @abstractmethod
     def newest(self, k: int, skip: int) -> tuple[list[str], int]:
@@ -347,6 +357,17 @@ class FolderSnapshot(Snapshot):
 
     def folders(self) -> dict[str, int]:
         return self.catalog.folders()
+
+    def albums(self) -> dict[str, int]:
+        counts: dict[str, int] = {}
+        spelled: dict[str, str] = {}
+        for name, count in self.catalog.facts(ALBUM).items():
+            name = spelled.setdefault(key_of(name), name)
+            counts[name] = counts.get(name, 0) + count
+        return counts
+
+    def favourites(self, doc_ids: Sequence[str]) -> set[str]:
+        return set(self.catalog.facts_of(doc_ids, IS))
 
     def newest(self, k: int, skip: int) -> tuple[list[str], int]:
         return self.catalog.newest(k, skip), self.catalog.pictures()

@@ -66,6 +66,14 @@ CREATE TABLE metadata (doc_id TEXT PRIMARY KEY, stamp TEXT NOT NULL) WITHOUT ROW
 CREATE TABLE removed (path BLOB PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE excluded (pattern TEXT PRIMARY KEY);
 """,
+    # 5: what documents are counted and sorted by, as their text is composed
+    """
+CREATE TABLE facts (
+    doc_id TEXT, field TEXT, text TEXT, PRIMARY KEY (doc_id, field, text)
+) WITHOUT ROWID;
+CREATE INDEX facts_by_text ON facts (field, text);
+UPDATE documents SET waiting = 1;
+""",
 )
 """Each takes the catalog from the version before it to its own, which counts from 1. A change of
 the tables is a further one at the end; those that are here are never changed.
@@ -407,10 +415,36 @@ class Catalog:
         """Whether any document is in the text index by now."""
         return bool(self._rows("SELECT 1 FROM documents WHERE NOT waiting LIMIT 1"))
 
-    def mark_indexed(self, doc_ids: Iterable[str]) -> None:
+    def mark_indexed(self, facts: Mapping[str, Iterable[tuple[str, str]]]) -> None:
+        """Documents that are in the text index as they are now, and (field, text) of each that is
+        counted or sorted by: its date, its albums, what it is marked as.
+        """
+        each = [(doc_id,) for doc_id in facts]
+        self._db.executemany("UPDATE documents SET waiting = 0 WHERE doc_id = ?", each)
+        self._db.executemany("DELETE FROM facts WHERE doc_id = ?", each)
         self._db.executemany(
-            "UPDATE documents SET waiting = 0 WHERE doc_id = ?", ((doc_id,) for doc_id in doc_ids)
+            "INSERT OR IGNORE INTO facts VALUES (?, ?, ?)",
+            ((doc_id, *fact) for doc_id, known in facts.items() for fact in known),
         )
+
+    def facts(self, field: str) -> dict[str, int]:
+        """The texts of a field, in order, with how many documents have each."""
+        sql = "SELECT text, COUNT(*) FROM facts WHERE field = ? GROUP BY text ORDER BY text"
+        return {str(text): int(str(count)) for text, count in self._rows(sql, field)}
+
+    def facts_of(self, doc_ids: Sequence[str], field: str) -> dict[str, list[str]]:
+        """What is known of documents in a field; those without it are left out."""
+        known: dict[str, list[str]] = {}
+        sql = "SELECT doc_id, field, text FROM facts WHERE doc_id IN ({})"
+        for doc_id, found, text in self._rows_of(doc_ids, sql):
+            if found == field:
+                known.setdefault(str(doc_id), []).append(str(text))
+        return known
+
+    def having(self, field: str, text: str) -> list[str]:
+        """The documents with a text in a field, in order."""
+        sql = "SELECT doc_id FROM facts WHERE field = ? AND text = ? ORDER BY doc_id"
+        return [str(row[0]) for row in self._rows(sql, field, text)]
 
     def list_imported(self, paths: Mapping[str, str | None]) -> None:
         """Make imported documents findable, with the path to show; but of a picture that lies

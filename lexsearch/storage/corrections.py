@@ -40,11 +40,11 @@ def correct(
     replaced = [row for row in here if row.field == field]
     like = (replaced or here)[0]._replace(field=field)
     if caption_id is not None:
-        return [_said(like, text, caption_id, captions)]
+        return [said(like, text, caption_id, captions)]
     others = dict.fromkeys(row.caption_id for row in replaced if row.caption_id)
     return [
-        _said(like, text, "", captions),
-        *(_said(like, "", other, captions) for other in others),
+        said(like, text, "", captions),
+        *(said(like, "", other, captions) for other in others),
     ]
 
 
@@ -54,7 +54,7 @@ def withdraw(
     """What to store so that corrections of a crop, or of one caption of it, count no more."""
     _check(field)
     return [
-        _said(row, None, row.caption_id, captions)
+        said(row, None, row.caption_id, captions)
         for row in latest(captions).values()
         if (row.source, row.crop, row.field) == ("human", crop, field)
         and row.text is not None
@@ -65,7 +65,7 @@ def withdraw(
 def deny(captions: Sequence[Caption], doc_id: str, words: Sequence[str]) -> list[Caption]:
     """What to store so that no caption of the picture says these words or phrases any more."""
     return [
-        _said(Caption(doc_id, WHOLE, None, DENIED), text, text.casefold(), captions)
+        said(Caption(doc_id, WHOLE, None, DENIED), text, text.casefold(), captions)
         for text in _each(words)
     ]
 
@@ -82,7 +82,7 @@ def allow(captions: Sequence[Caption], words: Sequence[str]) -> list[Caption]:
             names = ", ".join(row.text or "" for row in denied.values())
             raise LexsearchError(f"{text!r} was not denied; denied: {names or 'nothing'}")
     rows = [denied[text.casefold()] for text in _each(words)]
-    return [_said(row, None, row.caption_id, captions) for row in rows]
+    return [said(row, None, row.caption_id, captions) for row in rows]
 
 
 def _each(words: Sequence[str]) -> list[str]:
@@ -97,8 +97,10 @@ def _check(field: str) -> None:
         raise LexsearchError(f"{field!r} cannot be corrected, but {', '.join(CORRECTABLE)}")
 
 
-def _said(like: Caption, text: str | None, caption_id: str, all_: Iterable[Caption]) -> Caption:
-    """Later than everything that is stored, whatever the clock says."""
+def said(like: Caption, text: str | None, caption_id: str, all_: Iterable[Caption]) -> Caption:
+    """A human caption in the place of another: later than everything that is stored, whatever the
+    clock says.
+    """
     now = max([time.time_ns() // 1000, *(row.time + 1 for row in all_)])
     return like._replace(
         text=text, caption_id=caption_id, source="human", captioner=HUMAN, time=now

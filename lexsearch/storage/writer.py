@@ -26,7 +26,7 @@ from lexsearch.storage.documents import compose
 from lexsearch.storage.progress_file import forget_progress, writer_lock
 from lexsearch.storage.settings import Settings, lexicon_file, read_settings, write_settings
 from lexsearch.text.lexicon import Lexicon
-from lexsearch.text.words import names_of
+from lexsearch.text.words import EXACT, names_of
 
 _CHUNK = 1000  # documents brought up to date between two looks at the catalog
 _COMMIT_EVERY = 20_000
@@ -34,6 +34,7 @@ _PATIENCE = 0.5  # seconds; whoever looks whether somebody writes holds the lock
 _BULK = 5000  # from this many waiting documents on, all captions are read once, in order
 
 ProgressCallback = Callable[[Progress], None]
+Taken = dict[str, list[tuple[str, str]]]
 log = logging.getLogger("lexsearch")
 
 
@@ -188,7 +189,7 @@ class Writer:
                 self.catalog.mark_all_stale()
             address = self.settings.text_index(self.folder)
             engine = self._engine = open_writer(address, anew=True)
-            taken: list[str] = []
+            taken: Taken = {}
             documents = self._documents(taken, [], progress)
             try:
                 engine.replace(documents)
@@ -216,7 +217,7 @@ class Writer:
 
     def _sync(self, engine: EngineWriter, progress: ProgressCallback | None) -> None:
         total = self.catalog.waiting()
-        taken: list[str] = []
+        taken: Taken = {}
         gone: list[str] = []
         documents = self._documents(taken, gone, progress)
         while True:
@@ -235,20 +236,23 @@ class Writer:
             engine.compact()
 
     def _documents(
-        self, taken: list[str], gone: list[str], progress: ProgressCallback | None
+        self, taken: Taken, gone: list[str], progress: ProgressCallback | None
     ) -> Iterator[Document]:
-        """The documents that wait. Notes the ids of all in `taken`, of those to be removed in
-        `gone`.
+        """The documents that wait. Notes all in `taken`, with what they are counted and sorted by,
+        and the ids of those to be removed in `gone`.
         """
         total = self.catalog.waiting()
         for done, (doc_id, captions) in enumerate(self._waiting(total > _BULK), 1):
-            taken.append(doc_id)
+            taken[doc_id] = []
             if progress and (done % 100 == 0 or done == total):
                 progress(Progress("indexing words", done, total, "picture"))
             if captions:
                 names, paths = self._places(doc_id)
                 current = self.settings.captioner
                 made = compose(doc_id, captions, current, names, lexicon=self._lexicon)
+                taken[doc_id] = [
+                    (one.field, one.text) for one in made.passages if one.field in EXACT
+                ]
                 # The catalog knows paths, where it is at hand.
                 yield made._replace(paths=paths) if self.settings.engine else made
             else:

@@ -2,20 +2,19 @@
 
 Four chains: "english" brings word forms together (bus, buses; man, men; colour, color); "porter"
 is the paper's (Porter stems, and Lucene's stop words); "plain" takes words as they are written, but
-for case and accents; "exact" takes a whole text as it is. An `Analyzer` runs them; the lexicon,
+for case and accents; "exact" takes each line as it is. An `Analyzer` runs them; the lexicon,
 the evidence reader and the engines ask the same one, and no index.
 """
 
 from __future__ import annotations
 
-import unicodedata
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from lexsearch.text.words import words_of
+from lexsearch.text.words import fold, words_of
 
 FORMS = Path(__file__).parent / "lexicon" / "irregular.txt"
 """Forms of words with the term that each becomes, one a line."""
@@ -99,7 +98,7 @@ class SimpleAnalyzer(Analyzer):
 
     def tokens(self, text: str, chain: str) -> list[Token]:
         if chain == "exact":
-            return [Token(text)] if text else []
+            return [Token(line) for line in text.split("\n") if line]
         found, step = [], 1
         for word in words_of(fold(clean(text))):
             if chain != "plain" and word in STOP_WORDS:
@@ -120,12 +119,6 @@ def _singular(word: str) -> str:
     if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")):
         return word[:-1]
     return word
-
-
-def fold(text: str) -> str:
-    """Without accents: é is e."""
-    apart = unicodedata.normalize("NFD", text)
-    return unicodedata.normalize("NFC", "".join(c for c in apart if not unicodedata.combining(c)))
 
 
 @cache

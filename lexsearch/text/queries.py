@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from lexsearch.errors import QueryError
-from lexsearch.records import FIELDS, Keyword, Query
+from lexsearch.records import FAVOURITE, FIELDS, Keyword, Query
 from lexsearch.text.asking import asked_for
 from lexsearch.text.dates import read_date
 from lexsearch.text.words import normal
@@ -33,11 +33,12 @@ _QUOTES = (
 )
 _QUOTED = "|".join(f"[{begin}][^{end}]*[{end}]" for begin, end in _QUOTES)
 _MARKS = "".join({'"': 0} | dict.fromkeys("".join(begin + end for begin, end in _QUOTES)))
+_NAMES = "|".join(rf"{name}(?=:\s*\"?favou?rites?\b)" if name == "is" else name for name in FIELDS)
 _BOUNDARY = rf"(?<![^\s({_COMMAS}{_MARKS}])"
 _PART = re.compile(
     rf"""(?P<comma>(?<!\d)[{_COMMAS}] | [{_COMMAS}](?!\d))               # 1,299 is a number
     | (?P<sign>{_BOUNDARY}[{_PLUS}{_MINUS}]+(?=[^\s{_COMMAS}{_PLUS}{_MINUS}]))?
-      (?P<field>(?:{_BOUNDARY} | (?<=[{_PLUS}{_MINUS}]))(?:{"|".join(FIELDS)}):
+      (?P<field>(?:{_BOUNDARY} | (?<=[{_PLUS}{_MINUS}]))(?:{_NAMES}):
                 \s*(?=[^\s{_COMMAS}]))?
       (?: "(?P<quoted>(?:[^"]|"")*)"
         | (?P<marked>{_QUOTED} | \u2018[^\u2018\u2019]+\u2019(?=[\s{_COMMAS}]|$))
@@ -96,6 +97,8 @@ def _parts(text: str) -> Iterator[_Part]:
         quoted = part["quoted"] if part["marked"] is None else part["marked"][1:-1]
         if part["comma"]:
             yield _Part()
+        elif field == "is":
+            yield _Part(FAVOURITE, sign, field, alone=True)
         elif quoted is None:
             word = part["word"].strip(_MARKS)
             if word != part["word"] and not field:  # a quote that is never closed

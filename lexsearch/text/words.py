@@ -6,6 +6,9 @@ import re
 import unicodedata
 from functools import cache
 
+EXACT = ("date", "album", "is")
+"""Fields whose texts are each compared as a whole."""
+
 _EMOJI = "[\u2600-\u27bf\U0001f000-\U0001faff]"
 _IDEOGRAPHS = "\u3040-\u309f\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"  # Thai, Lao, Myanmar, Khmer
@@ -66,11 +69,25 @@ def _word() -> re.Pattern[str]:
     return re.compile(rf"{letters}(?:['.]{letters})*|{signs}|{_EMOJI}")
 
 
+def fold(text: str) -> str:
+    """Without accents: é is e."""
+    apart = unicodedata.normalize("NFD", text)
+    return unicodedata.normalize("NFC", "".join(c for c in apart if not unicodedata.combining(c)))
+
+
+def key_of(text: str) -> str:
+    """What a text is compared by as a whole: case, accents and spaces make no difference."""
+    plain = normal(text.encode("utf-8", "replace").decode().replace("\0", " "))
+    return " ".join(fold(plain).casefold().split())
+
+
 def words_in(text: str, field: str) -> list[str]:
-    """The words of a text in a field. In names and in words read in a picture, letters and digits
-    part, numbers lose what groups their digits, and words their apostrophes, so that AB-12 CDE
-    is found however it is written.
+    """The words of a text in a field: of an exact one its key alone. In names and in words read in
+    a picture, letters and digits part, numbers lose what groups their digits, and words their
+    apostrophes, so that AB-12 CDE is found however it is written.
     """
+    if field in EXACT:
+        return [key_of(text)]
     if field not in ("name", "text"):
         return words_of(text)
     text = _GROUPED.sub("", normal(text)).replace("'", "")

@@ -118,7 +118,7 @@ def make_api(index: Index, thumbnails: Thumbnails, *, read_only: bool, originals
 
     @api.get("/api/shelves", response_model=schemas.Shelves, responses=_problems())
     async def shelves() -> Response:
-        """Months and folders to browse. There are no months in the first moments, while the
+        """Months, folders and albums to browse. There are no months in the first moments, while the
         captions are read.
         """
         months = await searching.run(completions.months)
@@ -194,6 +194,24 @@ def make_api(index: Index, thumbnails: Thumbnails, *, read_only: bool, originals
         """Never say these words or phrases of a picture, in any form; or allow them again."""
         check_writable()
         return Json(await writing.run(service.deny, index, denial, *rights(request)))
+
+    @api.put(
+        "/api/favourite",
+        response_model=schemas.Gathered,
+        responses=_problems(400, 403, 404, 409, 422),
+    )
+    async def favourite(change: schemas.FavouriteChange) -> Response:
+        """Mark pictures as favourites, which is:favourite finds, or no more."""
+        check_writable()
+        return Json(await writing.run(service.favourite, index, change))
+
+    @api.put(
+        "/api/album", response_model=schemas.Gathered, responses=_problems(400, 403, 404, 409, 422)
+    )
+    async def album(change: schemas.AlbumChange) -> Response:
+        """Put pictures into an album, which album:NAME finds, or take them out of it."""
+        check_writable()
+        return Json(await writing.run(service.gather, index, change))
 
     @api.get("/api/status", response_model=schemas.State)
     async def status() -> Response:

@@ -9,9 +9,9 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from lexsearch.errors import LexsearchError
-from lexsearch.records import FIELDS, Suggestion
+from lexsearch.records import FAVOURITE, FIELDS, Keyword, Suggestion
 from lexsearch.searching.vocabulary import Vocabulary
-from lexsearch.text.words import normal
+from lexsearch.text.words import key_of, normal
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Sequence
@@ -63,11 +63,17 @@ class Completions:
     def _following(self, field: str, word: str, n: int) -> Iterator[tuple[str, Suggestion | None]]:
         if field == "date":
             yield from ((f"date:{one.word}", one) for one in self._known.months_of(word, n))
+        if field == "album":
+            for name, count in self._index.albums().items():
+                if key_of(name).startswith(key_of(word)):
+                    yield str(Keyword(name, quoted=True, field=field)), Suggestion(name, count)
+        if field == "is" and FAVOURITE.startswith(word):
+            yield f"is:{FAVOURITE}", None
         if field or not word:
             return
         for name in FIELDS:
             if name.startswith(word) and name != "like":  # a picture is not typed
-                yield f"{name}:", None
+                yield f"{name}:{FAVOURITE if name == 'is' else ''}", None
         yield from ((one.word, one) for one in self._known.starting(word, n))
 
     def _learn_anew(self) -> None:

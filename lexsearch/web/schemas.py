@@ -42,6 +42,7 @@ class Hit(BaseModel):
     doc_id: str
     name: str = Field(description="the file's path within the folder that was indexed")
     has_picture: bool = Field(description="false for captions that came without a picture")
+    favourite: bool
     words: list[str] = Field(description="of its captions that matched, commonest first")
     evidence: list[Evidence]
     missing: list[str] = Field(description="keywords that this picture lacks")
@@ -118,6 +119,8 @@ class Shelves(BaseModel):
 
     months: list[Shelf] = Field(description="in which pictures say they were taken, latest first")
     folders: list[Shelf] = Field(description="in order, the indexed folder's own name first")
+    favourites: int = Field(description="how many pictures is:favourite finds")
+    albums: list[Shelf]
 
 
 class Refined(BaseModel):
@@ -149,6 +152,8 @@ class Picture(BaseModel):
     original: bool = Field(description="whether /api/original gives its file to this client")
     width: int | None
     height: int | None
+    favourite: bool
+    albums: list[str] = Field(description="the names of those that it is in")
     hit: Hit | None = Field(description="why it matches the query, unranked; null if it does not")
     captions: list[Caption]
     denied: list[str] = Field(description="words that are never said of it, as a person decided")
@@ -174,6 +179,32 @@ class Denial(BaseModel):
     )
     undo: bool = False
     q: str = Field("", max_length=2000, description="to learn why the picture matches then")
+
+
+Several = Annotated[
+    list[Annotated[str, Field(max_length=500)]], Field(min_length=1, max_length=1000)
+]
+
+
+class FavouriteChange(BaseModel):
+    """Pictures to mark as favourites; undo marks them no more."""
+
+    doc_ids: Several
+    undo: bool = False
+
+
+class AlbumChange(BaseModel):
+    """Pictures to put into an album, a new one or one that is there; undo takes them out."""
+
+    album: str = Field(min_length=1, max_length=200)
+    doc_ids: Several
+    undo: bool = False
+
+
+class Gathered(BaseModel):
+    """How many of the pictures were not so before."""
+
+    changed: int
 
 
 class Failure(BaseModel):

@@ -10,7 +10,8 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from lexsearch.errors import ImageError, QueryError
-from lexsearch.records import Hit, Keyword, Query
+from lexsearch.records import FAVOURITE, Hit, Keyword, Query
+from lexsearch.storage.albums import ALBUM, IS, albums_in, is_favourite
 from lexsearch.storage.denials import DENIED
 from lexsearch.web.asking import NotFound, read, shown, told, with_all
 from lexsearch.web.thumbnails import SIDES, Thumbnails
@@ -21,11 +22,11 @@ if TYPE_CHECKING:
     from lexsearch.index import Index
     from lexsearch.records import Box, Suggestion
     from lexsearch.storage.status import PictureInfo
-    from lexsearch.web.schemas import CaptionEdit, Denial
+    from lexsearch.web.schemas import AlbumChange, CaptionEdit, Denial, FavouriteChange
 
 _SHOWN_FAILURES = 1000
 _MOST_FOLDERS = 2000
-_NOT_CAPTIONS = {"seen", DENIED}  # boxes of things that captions name; words denied
+_NOT_CAPTIONS = {"seen", DENIED, ALBUM, IS}  # boxes of things that captions name; told apart
 _OF_THE_FILE = {"about", "date"}  # such as where and when a picture was taken
 
 Object = dict[str, Any]
@@ -38,7 +39,6 @@ def search(index: Index, query: str, k: int, skip: int) -> Object:
         nothing: Object = {"query": "", "keywords": [], "unknown": [], "switch": None}
         return {**_newest(index, k, skip), **nothing}
     results = index.search(asked, k, skip=skip)
-    names = index.relative_paths([hit.doc_id for hit in results])
     understood = told(index, results.query)
     switch = with_all(understood)
     return {
@@ -51,18 +51,18 @@ def search(index: Index, query: str, k: int, skip: int) -> Object:
             {"keyword": unknown.keyword, "nearest": _counts(unknown.nearest)}
             for unknown in results.unknown
         ],
-        "hits": [_hit(hit, names[hit.doc_id]) for hit in results],
+        "hits": _hits(index, results),
     }
 
 
 def _newest(index: Index, k: int, skip: int) -> Object:
     doc_ids, total = index.newest(k, skip=skip)
-    places, names = index.places(doc_ids), index.relative_paths(doc_ids)
+    places = index.places(doc_ids)
     hits = [
         Hit(rank, 0.0, doc_id, paths=places.get(doc_id, ()))
         for rank, doc_id in enumerate(doc_ids, skip + 1)
     ]
-    return {"total": total, "hits": [_hit(hit, names[hit.doc_id]) for hit in hits]}
+    return {"total": total, "hits": _hits(index, hits)}
 
 
 def _keywords(query: Query, understood: Query) -> list[Object]:
@@ -85,13 +85,20 @@ def _keywords(query: Query, understood: Query) -> list[Object]:
     return parts
 
 
-def _hit(hit: Hit, names: tuple[str, ...]) -> Object:
+def _hits(index: Index, hits: Sequence[Hit]) -> list[Object]:
+    doc_ids = [hit.doc_id for hit in hits]
+    names, favourites = index.relative_paths(doc_ids), index.favourites(doc_ids)
+    return [_hit(hit, names[hit.doc_id], hit.doc_id in favourites) for hit in hits]
+
+
+def _hit(hit: Hit, names: tuple[str, ...], favourite: bool) -> Object:
     return {
         "rank": hit.rank,
         "score": round(hit.score, 6),
         "doc_id": hit.doc_id,
         "name": _name(hit.doc_id, names, hit.paths),
         "has_picture": bool(hit.paths),
+        "favourite": favourite,
         "words": list(hit.words),
         "evidence": [
             {**one.as_object(), "keyword": _readable(one.keyword)} for one in hit.evidence
@@ -149,6 +156,11 @@ def shelves(index: Index, months: Iterable[Suggestion]) -> Object:
             {"name": name, "count": count, "query": str(Keyword(name, "+", True, "name"))}
             for name, count in folders[:_MOST_FOLDERS]
         ],
+        "favourites": index.total(f"{IS}:{FAVOURITE}"),
+        "albums": [
+            {"name": name, "count": count, "query": str(Keyword(name, "", True, ALBUM))}
+            for name, count in sorted(index.albums().items(), key=lambda one: one[0].casefold())
+        ],
     }
 
 
@@ -178,7 +190,9 @@ def picture(
         "original": bool(known.paths) and originals,
         "width": sized and sized.width,
         "height": sized and sized.height,
-        "hit": _hit(hit, names) if hit else None,
+        "favourite": (favourite := is_favourite(known.captions)),
+        "albums": albums_in(known.captions),
+        "hit": _hit(hit, names, favourite) if hit else None,
         "captions": [
             {
                 "crop": row.crop,
@@ -241,6 +255,21 @@ def deny(index: Index, wanted: Denial, here: bool, originals: bool) -> Object:
             raise NotFound(f"{word!r} was not denied of this picture")
     index.deny(wanted.doc_id, *wanted.words, undo=wanted.undo)
     return picture(index, wanted.doc_id, wanted.q, here, originals)
+
+
+def favourite(index: Index, wanted: FavouriteChange) -> Object:
+    """Mark pictures as favourites, or no more; see `schemas.Gathered`."""
+    for doc_id in wanted.doc_ids:
+        _place(index, doc_id)
+    return {"changed": index.favourite(*wanted.doc_ids, undo=wanted.undo)}
+
+
+def gather(index: Index, wanted: AlbumChange) -> Object:
+    """Put pictures into an album, or take them out; see `schemas.Gathered`."""
+    for doc_id in wanted.doc_ids:
+        _place(index, doc_id)
+    change = index.remove_from_album if wanted.undo else index.add_to_album
+    return {"changed": change(wanted.album, *wanted.doc_ids)}
 
 
 def state(index: Index, writable: bool) -> Object:

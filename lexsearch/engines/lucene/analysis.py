@@ -16,7 +16,7 @@ from lexsearch.engines.lucene.wire import numbers
 from lexsearch.text.analysis import FORMS, Analyzer, Terms, Token, clean
 from lexsearch.text.words import normal
 
-_CHAINS = 1  # goes up with every change of the chains in Java
+_CHAINS = 2  # goes up with every change of the chains in Java
 
 
 @cache

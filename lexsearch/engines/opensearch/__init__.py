@@ -16,7 +16,7 @@ from string import ascii_lowercase
 from typing import Any, NamedTuple
 
 from lexsearch.engines import Engine, ScoredDoc, StoredDocument, TopDocs
-from lexsearch.engines.fields import CHAINS, DATE, unpack
+from lexsearch.engines.fields import CHAINS, unpack
 from lexsearch.engines.nodes import ScoredQuery, Term
 from lexsearch.engines.opensearch.address import read_address
 from lexsearch.engines.opensearch.cluster import Cluster
@@ -25,7 +25,7 @@ from lexsearch.engines.opensearch.render import Query, Renderer, matched, terms_
 from lexsearch.errors import EngineBroken, EngineOutdated, IndexUnusable
 from lexsearch.memo import Memo
 from lexsearch.text.analysis import Analyzer
-from lexsearch.text.words import edits
+from lexsearch.text.words import EXACT, edits
 
 _LOOK = 1.0  # seconds after which `state` looks again whether others have committed
 _LOOK_ANYWAY = 10.0  # and whoever asks something else without asking for the state
@@ -278,7 +278,7 @@ def _remember(moment: _Moment, hit: Mapping[str, Any]) -> None:
 def _having(term: Term) -> Query:
     if term.text:
         return {"term": {term.field: term.text}}
-    return {"exists": {"field": term.field if term.field == DATE else f"{term.field}_length"}}
+    return {"exists": {"field": term.field if term.field in EXACT else f"{term.field}_length"}}
 
 
 def _parts(rows: Sequence[str], size: int) -> Iterator[Sequence[str]]:

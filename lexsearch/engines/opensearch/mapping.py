@@ -13,14 +13,15 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from lexsearch.engines.fields import CHAINS, DATE, LAYOUT, NO_LENGTHS, coded, pack, texts_of
+from lexsearch.engines.fields import CHAINS, LAYOUT, NO_LENGTHS, coded, pack, texts_of
 from lexsearch.memo import Memo
 from lexsearch.records import Document
 from lexsearch.text.analysis import Analyzer, Token, clean
+from lexsearch.text.words import EXACT
 
-_MAPPING = 1  # goes up with every change of what is here
+_MAPPING = 2  # goes up with every change of what is here
 HOLE = "\u2423"
-COUNTED = tuple(field for field in CHAINS if field != DATE)
+COUNTED = tuple(field for field in CHAINS if field not in EXACT)
 NOTE = "lexsearch"  # in the mapping's _meta
 _LONGEST_TERM = 1024  # letters
 _LONGEST_ID = 512  # bytes, OpenSearch's limit
@@ -71,7 +72,7 @@ def index_body(shards: int, note: Mapping[str, str]) -> dict[str, Any]:
             "properties": {
                 "doc_id": {"type": "keyword"},
                 **{field: bag if field in NO_LENGTHS else text for field in COUNTED},
-                DATE: {"type": "keyword"},
+                **{field: {"type": "keyword"} for field in EXACT},
                 **{f"{field}_length": number for field in COUNTED},
                 **{f"{field}_coded": number for field in COUNTED},
                 "stored": {"type": "keyword", "index": False, "doc_values": False},
@@ -109,8 +110,8 @@ class Rows:
             "stored": json.dumps([clean(document.contents), pack(document)]),
         }
         for field, text in texts_of(document).items():
-            if field == DATE:
-                row |= {field: text} if text else {}
+            if field in EXACT:
+                row |= {field: text.split("\n")} if text else {}
                 continue
             terms = self.terms(text, CHAINS[field])
             length = len(terms) - terms.count(HOLE)

@@ -12,7 +12,7 @@ from itertools import product
 from math import prod
 from typing import Any
 
-from lexsearch.engines.fields import DATE, NO_LENGTHS
+from lexsearch.engines.fields import NO_LENGTHS
 from lexsearch.engines.nodes import (
     Bool,
     Boost,
@@ -28,6 +28,7 @@ from lexsearch.engines.nodes import (
     matching,
 )
 from lexsearch.engines.opensearch.mapping import HOLE
+from lexsearch.text.words import EXACT
 
 # Three sources in all: a node compiles each once, and refuses more than some in a while.
 _WITHOUT_LENGTHS = "_score / (_score + params.k)"
@@ -102,7 +103,7 @@ class Renderer:
 
     def _saturated(self, query: Query, field: str, weight: float) -> Query:
         a, b = self._k1 * (1 - self._b), self._k1 * self._b / self._means.get(field, 1.0)
-        if field == DATE:  # a term there is there once, and alone
+        if field in EXACT:  # a term there is there once
             return {"constant_score": {"filter": query, "boost": weight / (1 + a + b)}}
         if field in NO_LENGTHS:
             return _script(query, _WITHOUT_LENGTHS, {"k": a + b}, weight)

@@ -22,10 +22,11 @@ export async function browse(now, tries = TRIES) {
   byId("browse").hidden = !wanted || !any;
   if (!wanted) return;
   try {
-    const { months, folders } = await ask("shelves");
+    const { months, folders, favourites, albums } = await ask("shelves");
+    drawKept(favourites, albums);
     drawMonths(months);
     drawFolders(folders);
-    any = months.length + folders.length > 0;
+    any = favourites + albums.length + months.length + folders.length > 0;
     byId("browse").hidden = !wanted || !any;
     if (!months.length && tries) setTimeout(() => { if (wanted) browse(true, tries - 1); }, AGAIN);
   } catch {
@@ -36,7 +37,14 @@ export async function browse(now, tries = TRIES) {
 function shelf({ query, count: pictures }, text, label = text) {
   return el("button", {
     type: "button", class: "shelf", "aria-label": `${label}, ${count(pictures, "picture")}`, onclick: () => search(query),
-  }, el("span", {}, text), el("span", { class: "faded" }, String(pictures)));
+  }, el("bdi", {}, text), el("span", { class: "faded" }, String(pictures)));
+}
+
+function drawKept(favourites, albums) {
+  byId("kept-list").replaceChildren(...[
+    favourites && shelf({ query: "is:favourite", count: favourites }, "Favourites"), ...albums.map((album) => shelf(album, album.name)),
+  ].filter(Boolean).map((one) => el("li", {}, one)));
+  byId("kept").hidden = !(favourites || albums.length);
 }
 
 function drawMonths(months) {

@@ -38,7 +38,7 @@ let hiding = 0;
 export function toast(message) {
   const place = byId("toast");
   // Above an open dialog only what is inside it can be seen.
-  (document.querySelector("dialog[open]") ?? document.body).append(place);
+  ([...document.querySelectorAll("dialog[open]")].at(-1) ?? document.body).append(place);
   place.textContent = message;
   place.hidden = false;
   clearTimeout(hiding);

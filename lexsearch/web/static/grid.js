@@ -2,8 +2,9 @@
 // is in the document, so that ten thousand hits scroll as lightly as ten.
 
 import { el } from "./dom.js";
-import { imageAddress } from "./api.js";
+import { imageAddress, writable } from "./api.js";
 import { colourOf } from "./colours.js";
+import { heart } from "./keep.js";
 
 const GAP = 12;
 const LINES = [0, 26, 44]; // pixels below each picture for its words, in one line or two
@@ -13,11 +14,12 @@ const FLATTEST = 2.6;
 const TALLEST = 0.56;
 
 export class Grid {
-  constructor(place, { address, open, more }) {
+  constructor(place, { address, open, more, favour }) {
     this.place = place;
     this.address = address;
     this.open = open;
     this.more = more;
+    this.favour = favour;
     this.clear();
     this.drawing = 0;
     new ResizeObserver(() => this.arrange()).observe(place);
@@ -160,7 +162,16 @@ export class Grid {
     for (const word of wordsOf(hit)) words.append(words.childElementCount ? " · " : "", word);
     return el("div", {
       class: "tile", role: "listitem", "aria-setsize": this.total, "aria-posinset": number + 1,
-    }, link, words);
+    }, link, this.makeHeart(hit), words);
+  }
+
+  // On every picture where it can be pressed, else on favourites.
+  makeHeart(hit) {
+    if (!writable) return hit.favourite && el("span", { class: "heart", role: "img", "aria-label": "Favourite" }, heart());
+    return el("button", {
+      type: "button", class: "heart", tabindex: "-1", "aria-pressed": String(hit.favourite), "aria-label": `Favourite: ${hit.name}`,
+      onclick: () => this.favour(hit),
+    }, heart());
   }
 
   noteFocus(event) {
@@ -216,14 +227,17 @@ export class Grid {
     this.tiles.get(number)?.firstChild.focus({ preventScroll: true });
   }
 
-  // Other words are found of a picture than when it was searched for.
-  renew({ doc_id: docId, words, evidence, missing }) {
+  // Something else is known of a picture than when it was searched for.
+  renew(docId, changes) {
     const number = this.numberOf(docId);
     if (number < 0) return;
-    this.hits[number] = { ...this.hits[number], words, evidence, missing };
-    this.tiles.get(number)?.remove();
+    this.hits[number] = { ...this.hits[number], ...changes };
+    const tile = this.tiles.get(number);
+    const focused = tile?.contains(document.activeElement);
+    tile?.remove();
     this.tiles.delete(number);
     this.arrange();
+    if (focused) this.tiles.get(number)?.firstChild.focus({ preventScroll: true });
   }
 
   numberOf(docId) {

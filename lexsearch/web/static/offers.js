@@ -10,7 +10,7 @@ const PAUSE = 60; // milliseconds without a key
 const NAME = "lexsearch-history";
 const FIELDS = {
   "text:": "words written in the picture", "name:": "its file or folder", "about:": "title, keywords, place",
-  "date:": "when it was taken, such as 2023-07",
+  "date:": "when it was taken, such as 2023-07", "album:": "among those of an album", "is:favourite": "among your favourites",
 };
 
 const field = byId("query");
@@ -90,7 +90,7 @@ async function look() {
     draw([
       ...known.slice(0, EARLIER_BESIDE).map((query) => ({ query, text: query, note: "earlier" })),
       ...completions.filter(({ query }) => !known.slice(0, EARLIER_BESIDE).includes(query)).map(({ query, text, count: pictures }) => ({
-        query, text, field: pictures === null, note: pictures === null ? FIELDS[text] : count(pictures, "picture"),
+        query, text, field: text.endsWith(":"), note: pictures === null ? FIELDS[text] : count(pictures, "picture"),
       })),
     ].filter(({ query }) => query !== typed));
   } catch (error) {

@@ -1,7 +1,7 @@
 // The page: the address says what is shown, everything else follows from it.
 
 import { byId, count, el, toast } from "./dom.js";
-import { ask } from "./api.js";
+import { ask, writable } from "./api.js";
 import { addressOf, current, further, undone } from "./address.js";
 import { Grid } from "./grid.js";
 import { setKeywords } from "./colours.js";
@@ -10,6 +10,7 @@ import { drawWords } from "./words.js";
 import * as state from "./state.js";
 import { browse, prepare as prepareShelves } from "./browse.js";
 import * as offers from "./offers.js";
+import * as keep from "./keep.js";
 import * as viewer from "./viewer.js";
 
 const FIRST = 60; // hits that are asked for at once
@@ -27,6 +28,7 @@ const grid = new Grid(byId("grid"), {
   address: (hit) => addressOf({ ...current(), picture: hit.doc_id }),
   open: (hit) => go({ ...current(), picture: hit.doc_id }),
   more,
+  favour,
 });
 
 // Going from view to view
@@ -59,6 +61,10 @@ async function refine(change) {
   } catch (error) {
     toast(error.message);
   }
+}
+
+async function favour(hit) {
+  if (await keep.setFavourite([hit.doc_id], hit.favourite)) grid.renew(hit.doc_id, { favourite: !hit.favourite });
 }
 
 function undo() {
@@ -197,13 +203,17 @@ function onKey(event) {
   else if (document.querySelector("dialog[open]")) return;
   else if (event.key === "/") field.focus(), field.select();
   else if (event.key === "u") undo();
-  else if (event.key === "m" || event.key === "n") {
-    const tile = event.target.closest(".tile");
-    if (!tile) return;
-    refine({ [event.key === "m" ? "like" : "unlike"]: grid.hits[grid.focused].doc_id });
-  } else return;
+  else if (event.target.closest(".tile") && onTile[event.key]) onTile[event.key](grid.hits[grid.focused]);
+  else return;
   event.preventDefault();
 }
+
+const onTile = {
+  m: (hit) => refine({ like: hit.doc_id }),
+  n: (hit) => refine({ unlike: hit.doc_id }),
+  f: (hit) => writable && favour(hit),
+  a: (hit) => writable && keep.openAlbums([hit.doc_id], () => {}),
+};
 
 function setTheme(theme) {
   if (theme) document.documentElement.dataset.theme = theme;
@@ -258,8 +268,10 @@ function start() {
     step,
     like: (docId) => refine({ like: docId }),
     unlike: (docId) => refine({ unlike: docId }),
-    renewed: (hit) => grid.renew(hit),
+    search,
+    renewed: (docId, changes) => grid.renew(docId, changes),
   });
+  keep.prepare();
   addEventListener("popstate", render);
   addEventListener("keydown", onKey);
   state.watch(() => { if (!found?.hits.length) { shown = null; render(); } });

@@ -3,6 +3,7 @@
 import { byId, count, el, svg, toast } from "./dom.js";
 import { ask, change, imageAddress, originalAddress, writable } from "./api.js";
 import { colourOf } from "./colours.js";
+import { albumQuery, heart, openAlbums, setFavourite } from "./keep.js";
 import { Zoom } from "./zoom.js";
 
 const dialog = byId("viewer");
@@ -22,7 +23,7 @@ const zoom = new Zoom(byId("stage"), frame, {
   swiped: (by) => (by ? page.step(by) : page.close()),
 });
 
-let page; // what the page lets it do: close, step, like, unlike, renewed
+let page; // what the page lets it do: close, step, like, unlike, search, renewed
 let hit = null;
 let picture = null;
 let asked = ""; // the query that the hit is of
@@ -101,7 +102,27 @@ function renew(known) {
   const lost = hit.evidence.length > 0 && !picture.hit;
   hit = picture.hit ?? { ...nothing(picture.doc_id), lost };
   draw();
-  page.renewed(hit);
+  const { words, evidence, missing } = hit;
+  page.renewed(picture.doc_id, { words, evidence, missing });
+}
+
+// After it was kept or not: the panel, with the focus where it was.
+async function keep() {
+  const focused = document.activeElement?.id;
+  try {
+    const known = await ask("picture", { id: picture.doc_id, q: asked });
+    if (known.doc_id !== picture?.doc_id) return; // another was opened meanwhile
+    picture = known;
+    draw();
+    byId(focused)?.focus();
+    page.renewed(picture.doc_id, { favourite: picture.favourite });
+  } catch (error) {
+    toast(error.message);
+  }
+}
+
+async function favour() {
+  if (await setFavourite([picture.doc_id], picture.favourite)) await keep();
 }
 
 export function hide() {
@@ -204,7 +225,7 @@ function draw() {
     region.onclick = () => rowOf(evidence.crops[0])?.scrollIntoView({ block: "center", behavior: "smooth" });
     regions.append(region);
   }
-  panel.replaceChildren(heading(), ...why(), doings(), ...denied(), captions());
+  panel.replaceChildren(heading(), ...why(), doings(), ...albums(), ...denied(), captions());
 }
 
 function area([left, top, right, bottom]) {
@@ -294,10 +315,22 @@ function denied() {
 
 function doings() {
   return el("div", { class: "doings" },
+    writable && el("button", {
+      type: "button", id: "favour", class: "favour", "aria-pressed": String(picture.favourite), onclick: favour,
+    }, heart(), "Favourite"),
+    writable && el("button", {
+      type: "button", id: "gather", onclick: () => openAlbums([picture.doc_id], keep),
+    }, "Albums…"),
     el("button", { type: "button", onclick: () => page.like(hit.doc_id) }, "More like this"),
     el("button", { type: "button", onclick: () => page.unlike(hit.doc_id) }, "Not like this"),
     picture.paths[0]?.startsWith("/") && navigator.clipboard && el("button", { type: "button", onclick: copyPath }, "Copy path"),
     picture.original && el("a", { class: "button", href: originalAddress(picture.doc_id), download: "" }, "Download"));
+}
+
+function albums() {
+  if (!picture.albums.length) return [];
+  return [el("section", {}, el("h3", {}, "In albums"), el("div", { class: "suggestions albums" },
+    ...picture.albums.map((name) => el("button", { type: "button", class: "chip", onclick: () => page.search(albumQuery(name)) }, el("bdi", {}, name)))))];
 }
 
 async function copyPath() {
@@ -401,6 +434,8 @@ function onKey(event) {
     0: () => zoom.reset(),
     m: () => page.like(hit.doc_id),
     n: () => page.unlike(hit.doc_id),
+    f: () => byId("favour")?.click(),
+    a: () => byId("gather")?.click(),
     e: () => panel.querySelector(".pencil")?.click(),
     w: () => panel.querySelector(".wrong")?.click(),
   }[event.key];

@@ -12,7 +12,6 @@ import org.apache.lucene.analysis.LowerCaseFilter;
 import org.apache.lucene.analysis.StopFilter;
 import org.apache.lucene.analysis.TokenStream;
 import org.apache.lucene.analysis.Tokenizer;
-import org.apache.lucene.analysis.core.KeywordTokenizer;
 import org.apache.lucene.analysis.en.EnglishAnalyzer;
 import org.apache.lucene.analysis.en.EnglishPossessiveFilter;
 import org.apache.lucene.analysis.en.KStemFilter;
@@ -21,6 +20,7 @@ import org.apache.lucene.analysis.miscellaneous.StemmerOverrideFilter;
 import org.apache.lucene.analysis.standard.StandardTokenizer;
 import org.apache.lucene.analysis.tokenattributes.CharTermAttribute;
 import org.apache.lucene.analysis.tokenattributes.PositionIncrementAttribute;
+import org.apache.lucene.analysis.util.CharTokenizer;
 import org.apache.lucene.util.BytesRef;
 
 /** The chains of lexsearch/text/analysis.py, each a Lucene analyzer, made once. */
@@ -57,13 +57,21 @@ final class Chains {
 
     @Override
     protected TokenStreamComponents createComponents(String field) {
-      if (name.equals("exact")) return new TokenStreamComponents(new KeywordTokenizer());
+      if (name.equals("exact")) return new TokenStreamComponents(new Lines());
       Tokenizer words = new StandardTokenizer();
       TokenStream lower = new LowerCaseFilter(words);
       if (terms == null) return new TokenStreamComponents(words, new ASCIIFoldingFilter(lower));
       TokenStream few = new StopFilter(new EnglishPossessiveFilter(lower), EnglishAnalyzer.ENGLISH_STOP_WORDS_SET);
       TokenStream listed = new StemmerOverrideFilter(new ASCIIFoldingFilter(few), terms);
       return new TokenStreamComponents(words, new KStemFilter(listed));
+    }
+  }
+
+  /** Each line is a term. */
+  private static final class Lines extends CharTokenizer {
+    @Override
+    protected boolean isTokenChar(int letter) {
+      return letter != '\n';
     }
   }
 
