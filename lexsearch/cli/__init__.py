@@ -23,6 +23,7 @@ from lexsearch.cli import (
     analyzing,
     captioners,
     captions,
+    corpora,
     enhancing,
     evaluating,
     indexing,
@@ -94,6 +95,7 @@ for command in (
     captions.import_command,
     indexing.reindex,
     evaluating.evaluate,
+    corpora.corpus,
     analyzing.analyze,
 ):
     cli.add_command(command)

@@ -21,11 +21,13 @@ from lexsearch.cli.terminal import (
 )
 
 if TYPE_CHECKING:
+    from lexsearch.language import LanguageModel
     from lexsearch.language.enhancing import Enhanced, Enhancer
+    from lexsearch.language.remembered import Remembered
 
 _PATIENCE = 20.0
 
-_MODEL = (
+_LLM = (
     click.option(
         "--llm",
         metavar="URL|FOLDER",
@@ -37,14 +39,14 @@ _MODEL = (
         metavar="NAME",
         help="As the server calls it (environment: LEXSEARCH_LLM_MODEL).",
     ),
-    click.option(
-        "--batches",
-        default=3,
-        show_default=True,
-        type=click.IntRange(1, 20),
-        help="How often the model is asked about a query.",
-    ),
     click.option("--no-cache", "fresh", is_flag=True, help="Ask the model anew."),
+)
+_BATCHES = click.option(
+    "--batches",
+    default=3,
+    show_default=True,
+    type=click.IntRange(1, 20),
+    help="How often the model is asked about a query.",
 )
 _RECORDS = (
     click.option(
@@ -57,11 +59,16 @@ _RECORDS = (
 )
 
 
-def model_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """--llm, --llm-model, --batches and --no-cache."""
-    for option in reversed(_MODEL):
+def llm_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """--llm, --llm-model and --no-cache."""
+    for option in reversed(_LLM):
         command = option(command)
     return command
+
+
+def model_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The same, and --batches."""
+    return llm_options(_BATCHES(command))
 
 
 def record_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -82,6 +89,30 @@ patience_option = click.option(
 
 
 @contextmanager
+def asked_model(
+    llm: str | None, llm_model: str | None, *, patience: float | None = None
+) -> Iterator[tuple[LanguageModel, Remembered]]:
+    """The model that is named, and what it answered before; wrong usage where none is.
+
+    patience: None for many questions, that nobody waits for.
+    """
+    from lexsearch.language import LLM_URL, is_named, open_language_model
+    from lexsearch.language.remembered import Remembered
+
+    if not is_named(llm):
+        raise click.UsageError(
+            "no language model is named: give --llm http://localhost:11434/v1 (or a folder, or "
+            f"smollm2), or set {LLM_URL}"
+        )
+    with ExitStack() as stack:
+        model = open_language_model(llm, llm_model, patience=patience)
+        stack.callback(model.close)
+        remembered = Remembered()
+        stack.callback(remembered.close)
+        yield model, remembered
+
+
+@contextmanager
 def opened_enhancer(
     llm: str | None,
     llm_model: str | None,
@@ -94,28 +125,19 @@ def opened_enhancer(
     record: bool = False,
 ) -> Iterator[Enhancer]:
     """What asks the model that is named; wrong usage where none is. patience: None for many."""
-    from lexsearch.language import LLM_URL, is_named, open_language_model
+    from lexsearch.language import is_named
     from lexsearch.language.enhancing import Enhancer
     from lexsearch.language.recorded import Recorded
-    from lexsearch.language.remembered import Remembered
 
     if record and answers is None:
         raise click.UsageError("--record needs --answers FILE")
-    if not is_named(llm) and (answers is None or record):
-        raise click.UsageError(
-            "no language model is named: give --llm http://localhost:11434/v1 (or a folder, or "
-            f"smollm2), or set {LLM_URL}"
-        )
     with ExitStack() as stack:
         recorded = Recorded(answers, recording=record) if answers else None
         if recorded and recorded.wrong:
             say(f"note: {recorded.wrong:,} lines of {answers} are no recorded sentences")
         model = remembered = None
-        if is_named(llm):
-            model = open_language_model(llm, llm_model, patience=patience)
-            stack.callback(model.close)
-            remembered = Remembered()
-            stack.callback(remembered.close)
+        if is_named(llm) or answers is None or record:
+            model, remembered = stack.enter_context(asked_model(llm, llm_model, patience=patience))
         yield Enhancer(
             model,
             sentences=sentences,
