@@ -15,7 +15,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -79,6 +79,9 @@ class Endpoint(ThreadingHTTPServer):
         self.pictures: list[Image.Image] = []
         self.models = b'{"data": [{"id": "colour-namer"}]}'
         self.delay = 0.0
+        self.gate = threading.Event()  # answers wait for it
+        self.gate.set()
+        self.has_answered = threading.Event()
         self.lock = threading.Lock()
         self.now = self.most = 0
 
@@ -119,6 +122,7 @@ class _Handler(BaseHTTPRequestHandler):
             server.most = max(server.most, server.now)
         try:
             time.sleep(server.delay)
+            server.gate.wait(60)
             colour: Any = image.convert("RGB").getpixel((image.width // 2, image.height // 2))
             near = [
                 poison
@@ -130,6 +134,7 @@ class _Handler(BaseHTTPRequestHandler):
             else:
                 said = f"colour{len(asked['messages'])} {colour[0] // 8}"
                 server.respond(self, 200, completion(said), {})
+                server.has_answered.set()
         finally:
             with server.lock:
                 server.now -= 1
@@ -205,6 +210,18 @@ WRONGS = {
 
 @pytest.fixture
 def endpoint() -> Iterator[Endpoint]:
+    with running() as server:
+        yield server
+
+
+@pytest.fixture
+def other() -> Iterator[Endpoint]:
+    with running() as server:
+        yield server
+
+
+@contextmanager
+def running() -> Iterator[Endpoint]:
     server = Endpoint()
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
@@ -600,6 +617,67 @@ class TestWrongs:
         endpoint.wrongs = [thought] * 9
         with pytest.raises(CaptionerUnavailable, match="went into thinking"):
             words(ask(), view(4))
+
+
+class TestSeveral:
+    """Servers that share the work."""
+
+    @pytest.fixture
+    def both(self, ask, endpoint: Endpoint, other: Endpoint) -> Callable[..., Server]:
+        return lambda **options: ask(url=(endpoint.url, other.url), **options)
+
+    def test_the_least_busy_one_is_asked(self, both, endpoint: Endpoint, other: Endpoint) -> None:
+        endpoint.gate.clear()
+        views = [(red, view(red)) for red in range(4, 164, 8)]
+        answered = set()
+        for item in both(batch_size=4).describe(views):
+            if not isinstance(item, Waiting):
+                answered.add(item[0])
+                if len(answered) == len(views) - 4:
+                    endpoint.gate.set()
+        assert len(answered) == len(views)
+        assert (len(endpoint.requests), len(other.requests)) == (4, len(views) - 4)
+
+    def test_what_one_that_dies_had_is_asked_elsewhere(
+        self, both, endpoint: Endpoint, other: Endpoint
+    ) -> None:
+        endpoint.wrongs = [dies] * 1000
+        reds = list(range(4, 250, 8))
+        assert words(both(batch_size=4), *map(view, reds)) == [said(red) for red in reds]
+        asked = {picture.tobytes() for picture in endpoint.pictures}
+        assert len(asked) <= 4 + 1, "what it had, and the probe"
+        assert len(other.requests) == len(reds)
+
+    def test_one_that_recovers_is_asked_again(
+        self, both, endpoint: Endpoint, other: Endpoint
+    ) -> None:
+        endpoint.wrongs = [dies] * 3
+        other.gate = endpoint.has_answered
+        reds = list(range(4, 250, 8))
+        assert words(both(batch_size=2), *map(view, reds)) == [said(red) for red in reds]
+        assert len({picture.tobytes() for picture in endpoint.pictures}) > 2 + 1
+
+    def test_where_all_are_gone_the_run_ends(self, both, endpoint, other) -> None:
+        endpoint.wrongs = other.wrongs = [dies] * 1000
+        with pytest.raises(CaptionerUnavailable, match="kept"):
+            words(both(patience=0.3), view())
+
+    def test_a_view_that_none_takes_costs_itself_alone(self, both, endpoint, other) -> None:
+        endpoint.poison = other.poison = {(100, 60, 120): error(500)}
+        good, bad = words(both(attempts=2), view(4), view(100))
+        assert good == said(4)
+        assert isinstance(bad, CaptionerError)
+        assert not isinstance(bad, CaptionerUnavailable)
+
+    def test_all_run_the_same_model(self, ask, both, endpoint: Endpoint, other: Endpoint) -> None:
+        assert both(model=None).key == ask(model=None).key
+        other.models = b'{"data": [{"id": "another"}]}'
+        with pytest.raises(CaptionerError, match="another, colour-namer"):
+            both(model=None)
+        for server, root in ((endpoint, "one"), (other, "two")):
+            server.models = json.dumps({"data": [{"id": "namer", "root": root}]}).encode()
+        with pytest.raises(CaptionerError, match="different models under the name namer"):
+            both()
 
 
 class TestSecrets:

@@ -32,6 +32,7 @@ from lexsearch.captioners.mllm.framing import FILL, check_framing, frame
 from lexsearch.captioners.prompts import MAX_NEW_TOKENS, questions, resolve_prompt
 from lexsearch.captioners.wording import NoSight, caption_of
 from lexsearch.chat import API_KEY, PATIENCE, Chat, Turn
+from lexsearch.chat.fleet import Fleet
 from lexsearch.errors import (
     CaptionerError,
     CaptionerUnavailable,
@@ -70,9 +71,10 @@ log = logging.getLogger("lexsearch")
 class Server(Captioner):
     """Describes views with a model that a server runs.
 
-    url: of the API, "http://localhost:8000/v1". model: as the server calls it; None: the only
-        one that it has. prompt, follow_up, framing: see `Mllm`.
-    batch_size: requests at once, at most; fewer where the server has no time for so many.
+    url: of the API, "http://localhost:8000/v1"; several, of servers that run the same model, share
+        the work. model: as the server calls it; None: the only one that it has.
+    prompt, follow_up, framing: see `Mllm`.
+    batch_size: requests to a server at once, at most; fewer where it has no time for so many.
     timeout: seconds for one answer. attempts: how often a view is asked about before it is given
         up, while others get answers. patience: seconds to wait for a server that loads, restarts
         or is busy.
@@ -82,7 +84,7 @@ class Server(Captioner):
 
     def __init__(
         self,
-        url: str | None = None,
+        url: str | Sequence[str] | None = None,
         model: str | None = None,
         *,
         prompt: str = "captions",
@@ -97,23 +99,28 @@ class Server(Captioner):
         check_framing(framing)
         self._questions = questions(resolve_prompt(prompt), follow_up)
         self._framing = framing
-        self._at_once = batch_size or _AT_ONCE
+        at_once = batch_size or _AT_ONCE
         self._settings: dict[str, Any] = {
             "max_tokens": max_new_tokens,
             "temperature": 0,
             "stream": False,
         }
         probe: dict[str, Any] = {}
+        urls = [url] if url is None or isinstance(url, str) else [*dict.fromkeys(url)]
         with _translated():
-            self._chat = Chat(
-                url,
-                key=os.environ.get(API_KEY, ""),
-                at_once=self._at_once,
-                timeout=timeout,
-                attempts=attempts,
-                patience=patience,
-                probe=probe,
-            )
+            chats = [
+                Chat(
+                    one,
+                    key=os.environ.get(API_KEY, ""),
+                    at_once=at_once,
+                    timeout=timeout,
+                    attempts=attempts,
+                    patience=patience,
+                    probe=probe,
+                )
+                for one in urls
+            ]
+        self._chat = Fleet(chats, probe)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
@@ -127,12 +134,24 @@ class Server(Captioner):
         probe.update(self._settings, messages=[_turn(self._questions[0], _plain_picture())])
         self._described = self._blind = 0
         version = f"{_REVISION}:{self._model} {framing} {_SIDE} greedy-{max_new_tokens}"
-        if mark := _mark(told):
+        if mark := self._only_mark(told):
             version += f" {MARK}{mark}"
         self.key = CaptionerKey("server", version, "\n".join(self._questions))
-        self.note = f"{self._chat.address}, at most {self._at_once} requests at once"
+        self.note = f"{self._chat}, at most {at_once} requests at once"
+        if len(self._chat) > 1:
+            self.note += " to each"
         self.view_side = _SIDE
-        self.batch_size = self._at_once
+        self.batch_size = self._at_once = at_once * len(self._chat)
+
+    def _only_mark(self, told: Iterable[dict[str, Any]]) -> str:
+        """Of the model, as all servers tell it that tell anything."""
+        marks = {_mark(model) for model in told} - {""}
+        if len(marks) > 1:
+            raise CaptionerError(
+                f"{self._chat} run different models under the name {self._model}; give the "
+                "addresses of those that run the same"
+            )
+        return next(iter(marks), "")
 
     def load(self) -> None:
         """See that the model takes pictures, where the server tells."""
@@ -145,7 +164,7 @@ class Server(Captioner):
         mine = next((model for model in listed if model.get("id") == self._model), {})
         if _takes_pictures(mine) is False:
             raise CaptionerError(
-                f"{self._model} takes no pictures, says {self._chat.address}; choose a model that "
+                f"{self._model} takes no pictures, says {self._chat}; choose a model that "
                 "does (--model)"
             )
 

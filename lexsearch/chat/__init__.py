@@ -122,6 +122,11 @@ class Chat:
     def has_succeeded(self) -> bool:
         return self._succeeded_at > _NEVER
 
+    @property
+    def is_failing(self) -> bool:
+        """Whether a question failed and none was answered since it was asked."""
+        return self._failing_since is not None
+
     async def close(self) -> None:
         await self._client.aclose()
 

@@ -88,9 +88,10 @@ class _ShardType(click.ParamType[tuple[int, int]]):
 )
 @click.option(
     "--url",
+    multiple=True,
     metavar="URL",
-    help="server: its address, such as http://localhost:8000/v1. A key, where it wants one, is "
-    "read from the environment: LEXSEARCH_API_KEY.",
+    help="server: its address, such as http://localhost:8000/v1; several, each with --url, share "
+    "the work. A key, where it wants one, is read from the environment: LEXSEARCH_API_KEY.",
 )
 @click.option(
     "--prompt",
@@ -222,7 +223,7 @@ def index_command(
         raise LexsearchError(f"there is no file or folder {printable(', '.join(paths))}")
     if watch and limit is not None:
         raise click.UsageError("--limit ends a run, and --watch goes on")
-    given = {name: value for name, value in options.items() if value is not None}
+    given = {name: value for name, value in options.items() if value not in (None, ())}
     adding: dict[str, Any] = {
         "crops": crops,
         "max_pixels": max_pixels,
