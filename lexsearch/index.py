@@ -398,6 +398,7 @@ class Index:
         from lexsearch.images.crops import SCHEMES
         from lexsearch.images.pillow import MAX_PIXELS
         from lexsearch.indexing.adding import add
+        from lexsearch.indexing.estimating import Pace
         from lexsearch.indexing.local import LocalRunner
         from lexsearch.indexing.scan import Shard
         from lexsearch.storage.progress_file import publish_progress
@@ -426,6 +427,7 @@ class Index:
                         crops,
                         max_pixels or MAX_PIXELS,
                         tell,
+                        pace=Pace(opened.whole_pace, (opened.pace - opened.whole_pace) / 17),
                         again=again,
                         limit=limit,
                         exclude=exclude,

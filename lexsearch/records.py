@@ -357,6 +357,8 @@ class Progress(NamedTuple):
     """How far a long task is: `done` of `total` (None: not known yet) `unit`s of a stage.
 
     failed: how many of those done. note: what else a person should know, now and once.
+    share: how much of the time it takes is over, from 0 to 1; left: seconds that it still takes.
+        None where nobody knows.
     """
 
     stage: str
@@ -365,6 +367,8 @@ class Progress(NamedTuple):
     unit: str
     failed: int = 0
     note: str = ""
+    share: float | None = None
+    left: float | None = None
 
 
 class Failure(NamedTuple):

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
+import struct
 import subprocess
 import sys
+import termios
 import time
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -314,19 +318,56 @@ print("loaded:", *[name for name in {heavy.split()} if name in sys.modules])
     assert ended.stdout.splitlines()[-1] == f"loaded: {allowed}".rstrip()
 
 
+TIMES = [
+    *((0.0, 0, None), (60.0, 0, None), (120.0, 20, None), (180.0, 30, 7.0)),
+    *((240.0, 0, None), (300.0, 10, None)),  # begun anew
+]
+"""Seconds, what is done by then, and seconds left."""
+
+
 def test_progress_is_told_even_where_nothing_is_done_for_long(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    now = iter([0.0, 0.0, 60.0, 120.0])
-    monkeypatch.setattr(time, "monotonic", lambda: next(now))
+    now = 0.0  # seconds
+    monkeypatch.setattr(time, "monotonic", lambda: now)
     with progress_bar(quiet=False) as show:
-        show(Progress("captioning", 0, 40, "picture"))
-        show(Progress("captioning", 0, 40, "picture"))
-        show(Progress("captioning", 20, 40, "picture"))
+        for now, done, left in TIMES:  # noqa: B007 (the clock)
+            show(Progress("captioning", done, 40, "picture", left=left))
     assert capsys.readouterr().err.splitlines() == [
         "captioning: 0 of 40, 0.0 a second",
         "captioning: 20 of 40, 0.2 a second, 120 s left",
+        "captioning: 30 of 40, 0.2 a second, 7 s left",
+        "captioning: 0 of 40",
+        "captioning: 10 of 40, 0.2 a second, 180 s left",
     ]
+
+
+def test_the_bar_fits_a_narrow_terminal(environment: dict[str, str], tmp_path: Path) -> None:
+    """Sixty columns; the time that is left is told before anything is done."""
+    program = """
+from lexsearch.cli.terminal import progress_bar
+from lexsearch.records import Progress
+with progress_bar(quiet=False) as show:
+    show(Progress("describing", 0, 1800, "view", share=0.0, left=150.0))
+    show(Progress("describing", 612, 1800, "view", share=0.5, left=80.0))
+    show(Progress("describing", 1800, 1800, "view", share=1.0, left=0.0))
+"""
+    master, slave = os.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 60, 0, 0))
+    command = [sys.executable, "-c", program]
+    subprocess.run(command, env={**environment, "TQDM_MININTERVAL": "0"}, stderr=slave, check=True)
+    os.close(slave)
+    shown = b""
+    with suppress(OSError):  # the end of a terminal
+        while part := os.read(master, 65536):
+            shown += part
+    os.close(master)
+    lines = [line for line in re.split(r"[\r\n]+", shown.decode()) if line.strip()]
+    assert max(map(len, lines)) <= 60
+    assert lines[0].startswith("  0%|")
+    assert lines[0].endswith("| describing: 0 of 1,800, 150 s left")
+    assert lines[-1].startswith("100%|█████")
+    assert "describing: 1,800 of 1,800" in lines[-1]
 
 
 # Keywords, rounds and boxes

@@ -269,6 +269,23 @@ def test_progress_counts_views_over_both_passes(index, photos) -> None:
     assert told[0].note == "3 to describe, 54 views at most"
     assert [p.done for p in told] == sorted(p.done for p in told)
     assert told[-1][1:5] == (37, 37, "view", 2)
+    shares = [p.share or 0.0 for p in told]
+    assert shares == sorted(shares)
+    assert (told[0].share, told[-1].share, told[-1].left) == (0.0, 1.0, 0.0)
+    assert told[0].left is None
+
+
+def test_the_time_left_is_told_before_anything_is_done(index, photos) -> None:
+    class Known(FakeCaptioner):
+        pace, whole_pace = 2.7, 1.0
+
+    numbered_pictures(photos, 100)
+    told: list[Progress] = []
+    index.add(photos, captioner=Known(), progress=told.append)
+    told = [progress for progress in told if progress.stage == "describing"]
+    assert told[0].left == pytest.approx(270)
+    whole = next(p for p in told if p.done == 100)
+    assert whole.share == pytest.approx(100 / 270)
 
 
 INTERRUPTED = """

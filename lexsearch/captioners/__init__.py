@@ -51,7 +51,8 @@ class Captioner(ABC):
     joint: whether it judges the views of a picture together. Patches then come as a single view
         of the whole with its `patches`; each text says which crop it is about, and what is said of
         the whole replaces what was said before.
-    pace: about how many seconds a picture with its patches takes; 0 where nobody knows.
+    pace: about how many seconds a picture with its 17 patches takes, whole_pace: the whole alone; 0
+        where nobody knows.
     note: what a person should know of the choices that it made by itself; one line, or "".
     spec: how `open_captioner` opened it; None for one that was made otherwise.
     """
@@ -61,6 +62,7 @@ class Captioner(ABC):
     batch_size: int = 1
     joint: bool = False
     pace: float = 0.0
+    whole_pace: float = 0.0
     note: str = ""
     spec: CaptionerSpec | None = None
 

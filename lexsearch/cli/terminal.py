@@ -88,31 +88,39 @@ def progress_bar(quiet: bool, price: float | None = None) -> Iterator[Callable[[
 
     price: of 1,000 of what the stages that cost something count (views).
     """
-    if quiet or not sys.stderr.isatty():
-        yield (lambda progress: None) if quiet else _progress_lines(price)
-        return
+    if quiet:
+        yield lambda progress: None
+    elif sys.stderr.isatty():
+        with _progress_bars(_ProgressLines(price)) as show:
+            yield show
+    else:
+        yield _ProgressLines(price).now_and_then
+
+
+@contextmanager
+def _progress_bars(lines: _ProgressLines) -> Iterator[Callable[[Progress], None]]:
     from tqdm import tqdm
 
     bar: Any = None
-    noted = ""
+    before: Progress | None = None
 
     def show(progress: Progress) -> None:
-        nonlocal bar, noted
-        if progress.note and progress.note != noted:
-            noted = progress.note
-            tqdm.write(_note(progress, price), file=sys.stderr)
-        if bar is None or bar.desc != progress.stage or progress.done < bar.n:
+        nonlocal bar, before
+        if note := lines.note(progress):
+            tqdm.write(note, file=sys.stderr)
+        if not before or before.stage != progress.stage or progress.done < before.done:
             if bar is not None:
                 bar.close()
-            unit = f" {progress.unit}"
-            bar = tqdm(desc=progress.stage, total=progress.total, unit=unit, dynamic_ncols=True)
-        bar.total = progress.total
-        told = {"failed": str(progress.failed)} if progress.failed else {}
-        if cost := _cost(progress, price):
-            told["cost"] = cost
-        if told:
-            bar.set_postfix(told, refresh=False)
-        bar.update(progress.done - bar.n)
+            # What is to be read keeps its place, and the bar takes the rest of the line.
+            form = "{percentage:3.0f}%|{bar}| {desc}" if progress.total else "{desc}"
+            options = {"total": 1.0, "bar_format": form, "miniters": 0, "dynamic_ncols": True}
+            bar = tqdm(desc=lines.line(progress), **options)
+        before = progress
+        bar.set_description_str(lines.line(progress), refresh=False)
+        share = progress.share
+        if share is None:
+            share = progress.done / progress.total if progress.total else 0.0
+        bar.update(share - bar.n)
 
     try:
         yield show
@@ -121,29 +129,59 @@ def progress_bar(quiet: bool, price: float | None = None) -> Iterator[Callable[[
             bar.close()
 
 
-def _progress_lines(price: float | None) -> Callable[[Progress], None]:
-    lately: dict[str, deque[tuple[float, int]]] = {}
-    said_at = time.monotonic()
-    noted = ""
+class _ProgressLines:
+    """Progress in words; it remembers how fast each stage was of late."""
 
-    def show(progress: Progress) -> None:
-        nonlocal said_at, noted
+    def __init__(self, price: float | None) -> None:
+        self._price = price
+        self._lately: dict[str, deque[tuple[float, int]]] = {}
+        self._said_at = time.monotonic()
+        self._noted = ""
+
+    def now_and_then(self, progress: Progress) -> None:
+        """Say it, if the last time is long ago."""
+        if note := self.note(progress):
+            say(note)
+        is_new = progress.stage not in self._lately
+        line = self.line(progress)
+        if not is_new and time.monotonic() - self._said_at >= _SECONDS_BETWEEN_LINES:
+            self._said_at = time.monotonic()
+            say(line)
+
+    def note(self, progress: Progress) -> str:
+        """What is to be said now and once, "" for nothing; before the first question with what all
+        of them will cost.
+        """
+        if not progress.note or progress.note == self._noted:
+            return ""
+        self._noted = progress.note
+        cost = "" if progress.done else _cost(progress, self._price).removeprefix("0.00 of ")
+        return f"{progress.note}, for {cost}" if cost else progress.note
+
+    def line(self, progress: Progress) -> str:
+        """How far it is, and how fast of late."""
         now = time.monotonic()
-        if progress.note and progress.note != noted:
-            noted = progress.note
-            say(_note(progress, price))
-        steps = lately.setdefault(progress.stage, deque())
+        steps = self._lately.setdefault(progress.stage, deque())
         if steps and progress.done < steps[-1][1]:  # begun anew
             steps.clear()
-        if steps and now - said_at >= _SECONDS_BETWEEN_LINES:
-            said_at = now
-            say(_progress_line(progress, now - steps[0][0], progress.done - steps[0][1], price))
         if not steps or now - steps[-1][0] >= 1:
             steps.append((now, progress.done))
         while len(steps) > 1 and now - steps[1][0] > _RATE_SECONDS:
             steps.popleft()
-
-    return show
+        seconds, done = now - steps[0][0], progress.done - steps[0][1]
+        rate, left = done / seconds if seconds else 0.0, progress.left
+        if left is None and progress.total and rate:
+            left = (progress.total - progress.done) / rate
+        parts = [f"{progress.done:,}{f' of {progress.total:,}' if progress.total else ''}"]
+        if rate or seconds:
+            parts.append(f"{rate:.1f} a second")
+        if left is not None and progress.done != progress.total:
+            parts.append(f"{duration(left)} left")
+        if progress.failed:
+            parts.append(f"{progress.failed:,} failed")
+        if cost := _cost(progress, self._price):
+            parts.append(f"cost {cost}")
+        return f"{progress.stage}: {', '.join(parts)}"
 
 
 @contextmanager
@@ -155,26 +193,6 @@ def writing_to(place: Path | None) -> Iterator[None]:
         raise StorageError(
             f"{error.filename or place} could not be written: {error.strerror}"
         ) from error
-
-
-def _progress_line(progress: Progress, seconds: float, done: int, price: float | None) -> str:
-    """How far it is, and how fast of late: `done` in the last `seconds`."""
-    rate = done / seconds if seconds else 0.0
-    parts = [f"{progress.done:,}{f' of {progress.total:,}' if progress.total else ''}"]
-    parts.append(f"{rate:.1f} a second")
-    if progress.total and rate:  # a captioner's first batch may take longer than this
-        parts.append(f"{duration((progress.total - progress.done) / rate)} left")
-    if progress.failed:
-        parts.append(f"{progress.failed:,} failed")
-    if cost := _cost(progress, price):
-        parts.append(f"cost {cost}")
-    return f"{progress.stage}: {', '.join(parts)}"
-
-
-def _note(progress: Progress, price: float | None) -> str:
-    """What is to be said now; before the first question with what all of them will cost."""
-    cost = "" if progress.done else _cost(progress, price).removeprefix("0.00 of ")
-    return f"{progress.note}, for {cost}" if cost else progress.note
 
 
 def _cost(progress: Progress, price: float | None) -> str:

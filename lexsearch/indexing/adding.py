@@ -8,6 +8,7 @@ from contextlib import closing
 from lexsearch.captioners import CaptionerSpec, does_for, is_outdated
 from lexsearch.images.crops import SCHEMES, stage_of
 from lexsearch.images.pillow import pixel_bound
+from lexsearch.indexing.estimating import Pace
 from lexsearch.indexing.identity import follow_changes
 from lexsearch.indexing.jobs import Job, Runner
 from lexsearch.indexing.keeping import Keeper
@@ -34,6 +35,7 @@ def add(
     max_pixels: int,
     progress: ProgressCallback,
     *,
+    pace: Pace = Pace(),  # noqa: B008 (a tuple)
     again: bool = False,
     limit: int | None = None,
     exclude: Sequence[str] = (),
@@ -41,7 +43,9 @@ def add(
     shard: Shard = ALL,
     only: Collection[str] | None = None,
 ) -> Report:
-    """See `Index.add`. runner, spec, key: who describes, how it is opened, and what it goes by."""
+    """See `Index.add`. runner, spec, key, pace: who describes, how it is opened, what it goes
+    by, and what it is expected to take.
+    """
     report = Report()
     with writer.catalog.transaction():
         for pattern in exclude:
@@ -59,7 +63,7 @@ def add(
             coverage.describe_again(key, limit)
     earlier = [one for one in coverage.captioners() if does_for(one, key)]
     stages = _jobs(writer.catalog, key, [] if again else earlier, SCHEMES[scheme], limit)
-    keeper = Keeper(writer, report, key, [job for jobs in stages for job in jobs], progress)
+    keeper = Keeper(writer, report, key, [job for jobs in stages for job in jobs], pace, progress)
     pictures = len({job.doc_id for jobs in stages for job in jobs})
     try:
         if pictures:

@@ -12,6 +12,7 @@ from types import FrameType
 
 from lexsearch.captioners import Waiting
 from lexsearch.images import metadata
+from lexsearch.indexing.estimating import Estimate, Pace
 from lexsearch.indexing.jobs import Job, Outcome, most_views
 from lexsearch.indexing.scan import Report, fail
 from lexsearch.records import CaptionerKey, Progress
@@ -26,7 +27,7 @@ _TIDY_EVERY = 64  # times that something is kept
 class Keeper:
     """Takes outcomes and keeps them; knows no runner.
 
-    jobs: all that there is to do. key: the captioner's.
+    jobs: all that there is to do. key, pace: the captioner's.
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class Keeper:
         report: Report,
         key: CaptionerKey,
         jobs: Iterable[Job],
+        pace: Pace,
         progress: ProgressCallback,
     ) -> None:
         self._writer = writer
@@ -42,7 +44,10 @@ class Keeper:
         self._key = key
         self._progress = progress
         self._done = 0  # views with an answer or a failure
-        self._total = sum(map(most_views, jobs))  # put right as pictures turn out to have fewer
+        self._total = 0  # put right as pictures turn out to have fewer
+        self._estimate = Estimate(pace)
+        for job in jobs:
+            self._expect(job, most_views(job))
         self._unkept: list[Outcome] = []
         self._unkept_since = 0.0
         self._kept_at = time.monotonic()
@@ -52,11 +57,15 @@ class Keeper:
         self._described: Counter[str] = Counter()  # pictures, by stage
         self._useless: set[str] = set()  # doc_ids of which no more views are asked about
 
+    def _expect(self, job: Job, views: int) -> None:
+        self._total += views
+        self._estimate.expect(job.stage, views)
+
     def wanted(self, jobs: Iterable[Job]) -> Iterator[Job]:
         """The jobs without those that an earlier stage has shown to be in vain."""
         for job in jobs:
             if job.doc_id in self._useless:
-                self._total -= most_views(job)
+                self._expect(job, -most_views(job))
             else:
                 yield job
 
@@ -79,8 +88,9 @@ class Keeper:
         self._tell(f"{pictures:,} to describe, {self._total:,} views at most")
 
     def _tell(self, note: str) -> None:
-        failed = self._report.failed_views
-        self._progress(Progress("describing", self._done, self._total, "view", failed, note))
+        failed, estimate = self._report.failed_views, self._estimate
+        told = Progress("describing", self._done, self._total, "view", failed, note)
+        self._progress(told._replace(share=estimate.share(), left=estimate.left()))
 
     def keep(self) -> None:
         """Store what came so far and make it searchable; Ctrl-C waits until that is done."""
@@ -100,11 +110,12 @@ class Keeper:
     def _count(self, outcome: Outcome) -> None:
         job = outcome.job
         if job not in self._open:
-            self._total += outcome.views - most_views(job)
+            self._expect(job, outcome.views - most_views(job))
             self._open[job] = max(1, outcome.views)
         self._open[job] -= 1
         if outcome.views:
             self._done += 1
+            self._estimate.done(job.stage, 1)
             self._report.failed_views += outcome.error is not None
             if outcome.error is None and job not in self._partly:
                 self._partly.add(job)
