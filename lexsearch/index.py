@@ -178,6 +178,7 @@ class Index:
         also: Sequence[str] = (),
         fuse: str = "sum",
         weight: float | None = None,
+        maybe: bool = False,
     ) -> Results:
         """The k best pictures for a query such as "bus, traffic light, -person", best first.
 
@@ -193,12 +194,18 @@ class Index:
         fuse: how one list is made of what they find: "sum" of scores, "vote" or "rrf"; see
             `lexsearch.searching.fusing`. weight: of the query, against 1 for each other sentence;
             3 where none is given, and 1 in a vote.
+        maybe: below all others, pictures that have none of it, but words near to it, as an umbrella
+            is to rain: `Hit.below` is "near". For an everyday search without `also`.
         Where only ids are wanted, of very many pictures, `rank` is faster.
         Raises QueryError for an empty query.
         """
         parsed = _with(also, _understood(query, mode, match))
         fused = fusion(fuse, weight)
-        return self._snapshots.ask(lambda now: now.search(parsed, k, mode, match, skip, fused))
+        if maybe and (mode != "best" or match != "best" or parsed.also):
+            raise QueryError("maybe is for an everyday search alone, of what is typed")
+        return self._snapshots.ask(
+            lambda now: now.search(parsed, k, mode, match, skip, fused, maybe)
+        )
 
     def compose(self, name: str | os.PathLike[str], change: str, k: int = 10) -> Results:
         """Other pictures like this one, a path or a doc_id, but changed: "at night, without

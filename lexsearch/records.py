@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, SupportsIndex, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, SupportsIndex, overload
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -13,6 +13,7 @@ __all__ = [
     "CAPTION_FIELDS",
     "FIELDS",
     "WHOLE",
+    "Below",
     "Box",
     "Caption",
     "CaptionText",
@@ -143,6 +144,8 @@ FIELDS = ("text", "name", "about", "date", "album", "is", "like")
 album:lisbon, is:favourite, like:ID.
 """
 FAVOURITE = "favourite"
+Below = Literal["", "near"]
+"""Which line of a list a hit stands below; "" for those above."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,6 +264,8 @@ class Hit:
     missing: the keywords that this picture lacks.
     by: where it has nothing that was typed, the sentences of the query's `also` that found it.
     votes: how many sentences voted for it, in a vote.
+    below: "near": it stands below a line, since it has none of what was asked for, but words that
+        have to do with it, which its evidence names. "": it stands above.
     width, height: of the upright picture, in pixels, where known.
     image(), thumbnail(side): the upright picture as a PIL image, whole or small; ImageError when
         none of its files can be read.
@@ -281,6 +286,7 @@ class Hit:
     height: int | None = None
     by: tuple[str, ...] = ()
     votes: float | None = None
+    below: Below = ""
 
     def __repr__(self) -> str:
         words = ", ".join(self.words)

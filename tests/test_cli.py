@@ -441,6 +441,17 @@ def test_a_keyword_that_nobody_has_is_named_with_the_nearest(ask: Run) -> None:
     assert "no picture has 'kup'; did you mean cup (1)?" in ended.stderr
 
 
+def test_maybe_is_told_by_a_line(ask: Run) -> None:
+    ended = ask("query", "sofa, cat", "--maybe")
+    assert ended.returncode == 0, ended.stderr
+    above, _, below = ended.stdout.partition("-- none of it, but words near to it --")
+    assert "room" in above
+    assert "dog; no sofa; no cat" in below
+    rows = map(json.loads, ask("query", "cat", "--maybe", "--json").stdout.splitlines())
+    assert {(row["below"], *row["missing"]) for row in rows} == {("near", "cat")}
+    assert ask("query", "dog", "--maybe", "--all").returncode == 2
+
+
 def test_a_search_in_rounds(ask: Run) -> None:
     typed = "+couch\nundo\nundo\ndrop spoon\nlike 9\nlike 0\nlike:nowhere\nunlike 1\nquit\n"
     ended = ask("query", "dog", "-i", input=typed)

@@ -270,6 +270,8 @@ def test_any_query_can_be_asked_of_any_index_and_gives_the_same(
             ours, theirs = (one.find(query, 100, "best", match) for one in searchers)
             assert_equal(TopDocs(*ours[:2]), TopDocs(*theirs[:2]))
             assert all(0 <= score < 10 for _, score in ours.documents)
+        ours, theirs = (one.find(query, 100, "best", "best", maybe=True) for one in searchers)
+        assert_equal(TopDocs(*ours[:2]), TopDocs(*theirs[:2]))
         ours, theirs = (one.find(query, 100, "paper", "best") for one in searchers)
         assert_equal(TopDocs(*ours[:2]), TopDocs(*theirs[:2]))
 

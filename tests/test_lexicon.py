@@ -13,6 +13,7 @@ import pytest
 import lexsearch.text.lexicon
 from lexsearch.engines import open_engine, open_writer
 from lexsearch.text.lexicon import Alternative, Lexicon
+from lexsearch.text.lexicon.near import near_words
 
 FOLDER = Path(lexsearch.text.lexicon.__file__).parent
 SIGNS = {"=": "synonym", "<": "kind", ">": "broader"}
@@ -76,6 +77,28 @@ def test_every_word_is_found_and_nothing_else() -> None:
             assert lexicon.alternatives(near) == kinds().get(near, []) or near in own
     for none in ("", "\0", "#", "# see", "zzzzz", "\U0010ffff", "\t", "\n"):
         assert lexicon.alternatives(none) == []
+
+
+def test_near_words_are_in_order_and_none_is_the_word_itself() -> None:
+    words = (FOLDER / "near.txt").read_text("utf-8").splitlines()
+    assert [word.encode() for word in words] == sorted({word.encode() for word in words})
+    assert {word for word in kinds() if word not in words} == set()
+    for asked in random.Random(2).sample(words, 50):
+        near = near_words(asked.split(" "), 20)
+        assert len(near) == 20
+        likeness = [one.likeness for one in near]
+        assert likeness == sorted(likeness, reverse=True)
+        assert max(likeness) <= 1.001
+        assert asked not in {one.text for one in near}
+
+
+def test_near_words_have_to_do_with_each_other() -> None:
+    for asked, one, far in (("rain", "umbrella", "banana"), ("snow", "winter", "fork")):
+        near = dict(near_words([asked], 100_000))
+        assert near[one] > 0.5 > near[far]
+    sign = near_words(["sign"], 5)
+    assert near_words(["wibblefrotz", "sign"], 5) == sign  # not in the table: by its last word
+    assert near_words(["wibblefrotz"], 5) == near_words([], 5) == []
 
 
 def test_nobody_is_called_names() -> None:

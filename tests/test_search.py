@@ -263,6 +263,38 @@ def test_a_keyword_nobody_has_is_told_with_the_nearest_words(index: lexsearch.In
     assert not index.search("dog").unknown
 
 
+def test_maybe_adds_what_has_near_words_below_all_that_matches(index: lexsearch.Index) -> None:
+    fill(
+        index,
+        {
+            "walk": "an umbrella in the street",
+            "puddle": "rain on a window",
+            "meal": "a banana",
+            "bike": "an umbrella on a bicycle",
+        },
+    )
+    assert ids(index.search("rain")) == ["puddle"]
+    results = index.search("rain -bicycle", maybe=True)
+    assert [(hit.doc_id, hit.below, hit.words, hit.missing) for hit in results] == [
+        ("puddle", "", ("rain",), ()),
+        ("walk", "near", ("umbrella",), ("rain",)),
+    ]
+    assert results.total == 2
+    assert ids(index.search("rain", k=1, skip=1, maybe=True))[0] in ("walk", "bike")
+    assert not index.search('"raining cats"', maybe=True)
+    for how in ({"match": "all"}, {"mode": "paper"}, {"also": ["rain"]}):
+        with pytest.raises(QueryError, match="everyday"):
+            index.search("rain", maybe=True, **how)
+
+
+def test_a_word_nobody_says_is_told_with_words_that_have_to_do_with_it(
+    index: lexsearch.Index,
+) -> None:
+    fill(index, {"a": "an umbrella", "b": "a banana", "c": "two umbrellas"})
+    [unknown] = index.search("rain").unknown
+    assert [(near.word, near.count) for near in unknown.nearest] == [("umbrella", 2)]
+
+
 def test_text_in_the_picture_has_a_field_of_its_own(index: lexsearch.Index) -> None:
     fill(
         index,

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
 _SHOWN_CROPS = 4
 _LABELS = {"denied": "never said", "album": "in the album", "is": "marked as"}
+_LINES = {"near": "none of it, but words near to it"}
 
 
 class _Words(click.Command):
@@ -85,6 +86,11 @@ class _Words(click.Command):
 @click.option("--all", "match", flag_value="all", help="Only pictures with all keywords.")
 @click.option(
     "--any", "match", flag_value="any", help="Also pictures that only have to do with them."
+)
+@click.option(
+    "--maybe",
+    is_flag=True,
+    help="Below a line, also pictures that have none of it, but words near to it.",
 )
 @click.option(
     "--also",
@@ -129,6 +135,7 @@ def query(
     path: str,
     k: int,
     match: Match | None,
+    maybe: bool,
     also: tuple[str, ...],
     but: str | None,
     fuse: str,
@@ -184,6 +191,8 @@ def query(
         )
     ):
         also, weight = (*also, *enhanced.sentences), enhanced.weight(fuse, weight)
+    if maybe and (topics or trec or interactive or match or also or but or mode == "paper"):
+        raise click.UsageError("--maybe goes with an everyday search alone")
     if not (topics or interactive):
         expect_one_search()
     with Index(path, create=False) as index:
@@ -206,7 +215,14 @@ def query(
             results = index.compose(_picture_of(asked), but, k)
         else:
             results = index.search(
-                asked, k, mode=mode, match=match or "best", also=also, fuse=fuse, weight=weight
+                asked,
+                k,
+                mode=mode,
+                match=match or "best",
+                also=also,
+                fuse=fuse,
+                weight=weight,
+                maybe=maybe,
             )
         if paths or null:
             _write_paths(results, "\0" if null else "\n")
@@ -317,13 +333,18 @@ def _hit_object(hit: Hit) -> dict[str, object]:
         "height": hit.height,
         "by": list(hit.by),
         "votes": hit.votes,
+        "below": hit.below,
         "evidence": [one.as_object() for one in hit.evidence],
     }
 
 
 def _print_hits(hits: Iterable[Hit], thumbnails: bool | None, explain: bool) -> None:
     show_pictures = sys.stdout.isatty() if thumbnails is None else thumbnails
+    below = ""
     for hit in hits:
+        if hit.below != below:
+            below = hit.below
+            click.secho(f"     -- {_LINES[below]} --", dim=True)
         place = link(printable(near(hit.path)), hit.path) if hit.path else hit.doc_id
         click.echo(f"{hit.rank:3}  {hit.score:7.3f}  {click.style(place, bold=True)}")
         if explain:

@@ -89,6 +89,7 @@ class EngineQuery(NamedTuple):
     required: those that must match. excluded: those that must not.
     everything: documents that match none of the concepts may follow, by their hints.
     soft: for each concept, what raises documents that lack it among those that match as many.
+    near: documents that match none of the concepts, but one of these, follow behind all others.
     """
 
     concepts: tuple[Concept, ...]
@@ -96,6 +97,7 @@ class EngineQuery(NamedTuple):
     excluded: tuple[Concept, ...] = ()
     everything: bool = False
     soft: tuple[Concept, ...] = ()
+    near: tuple[Concept, ...] = ()
 
 
 class StoredDocument(NamedTuple):

@@ -120,7 +120,8 @@ class Scorer:
         well they do, as a square root: so twice a little is better than once a lot.
         """
         self._heed()
-        self._prepare((*wanted.concepts, *wanted.required, *wanted.excluded, *wanted.soft))
+        asked = (wanted.concepts, wanted.required, wanted.excluded, wanted.soft, wanted.near)
+        self._prepare([concept for each in asked for concept in each])
         known = [parts for one in wanted.concepts if (parts := self._parts[one]) is not None]
         limits = self._limits(wanted)
         share = self.weights.share / (len(wanted.concepts) or 1)
@@ -128,6 +129,7 @@ class Scorer:
         scores = self._everything(known, share) if wanted.everything else found
         if len(wanted.concepts) == 1 and not wanted.everything:
             scores = [*found, *self._lesser(known, share)]
+        scores += self._near(wanted, known, share)
         if limits is None or (wanted.concepts and not scores):
             return None
         tree = limits._replace(
@@ -171,6 +173,16 @@ class Scorer:
                     node = Bool(must=(node,), must_not=(parts.match,))
                 found.append(node)
         return tuple(found)
+
+    def _near(self, wanted: EngineQuery, known: Sequence[Parts], share: float) -> list[Node]:
+        """What documents have that match none of the concepts: less than a concept."""
+        near = [parts for one in wanted.near if (parts := self._parts[one]) is not None]
+        matches = tuple(one.match for one in known if one.match is not None)
+        return [
+            Bool(must=(Sqrt(one.found, share, 0),), must_not=matches)
+            for one in near
+            if one.found is not None
+        ]
 
     def _everything(self, known: Sequence[Parts], share: float) -> list[Node]:
         tier, root = self.weights.tier, self.weights.root

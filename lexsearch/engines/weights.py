@@ -37,6 +37,10 @@ class RankingWeights:
     feedback, shared: best documents whose words tell what goes with a keyword, and how many of
         them must share a word.
     related, related_words: of the words that go with a keyword together, and how many.
+    near, nearer, hinting, near_hints: of a word that has to do with a keyword, where all are
+        ranked: times how near it is to the power of `nearer`, from `hinting` on; so many words.
+    alike, near_words: of words that find by themselves where that is asked for: how near they are
+        at least, and how many.
     like_words, like, unlike: words that tell a picture from others; the share of them that a
         similar picture must have, and one that is excluded.
 
@@ -72,6 +76,12 @@ class RankingWeights:
     shared: int = 3
     related: float = 0.3
     related_words: int = 30
+    near: float = 0.1
+    nearer: int = 4
+    hinting: float = 0.4
+    near_hints: int = 30
+    alike: float = 0.6
+    near_words: int = 10
     like_words: int = 20
     like: float = 0.3
     unlike: float = 0.5

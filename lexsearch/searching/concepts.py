@@ -20,9 +20,11 @@ from lexsearch.searching.typical import tally, typical
 from lexsearch.text.asking import GRAMMAR
 from lexsearch.text.dates import beginnings, read_date, said_dates
 from lexsearch.text.lexicon import Alternative, Lexicon
+from lexsearch.text.lexicon.near import Near, near_words
 from lexsearch.text.words import EXACT, key_of, names_of, numbers_in, words_of
 
 _SETS = ("album", "is")  # which pictures to look among, whatever else is asked for
+_MOST_NEAR = 300  # words near to one, of which captions say some
 _LONGEST_KEYWORD = 2  # words; more are a sentence, unless the lexicon knows them together
 
 
@@ -80,9 +82,9 @@ class Concepts:
         )
 
     def ranked(self, wanted: EngineQuery) -> EngineQuery:
-        """With all other documents behind, by the words that go with the concepts."""
-        related = tuple(map(self._with_related, wanted.concepts))
-        return wanted._replace(concepts=related, everything=True)
+        """With all other documents behind, by related and near words of the concepts."""
+        related = map(self._with_related, wanted.concepts)
+        return wanted._replace(concepts=tuple(map(self._with_near, related)), everything=True)
 
     def softened(self, wanted: EngineQuery) -> EngineQuery:
         """With what goes with each of several concepts, for pictures that lack it."""
@@ -90,6 +92,37 @@ class Concepts:
             return wanted
         related = map(self._with_related, wanted.concepts)
         return wanted._replace(soft=tuple(Concept(hints=one.hints) for one in related))
+
+    def nearby(self, query: Query) -> list[Search]:
+        """What has to do with each keyword, for pictures that have none of them."""
+        near = [
+            (word, Concept(tuple(Variant(*one) for one in self.near(word))))
+            for word in query.keywords
+            if word.sign != "-"
+        ]
+        return [Search(word, concept) for word, concept in near if concept.variants]
+
+    def near(self, keyword: Keyword) -> list[Near]:
+        """Words of captions that have to do with a thing and are no other names of it, the nearest
+        first; of a sentence, a quoted keyword or one with a field there are none.
+        """
+        concept = self.concept(keyword)
+        if keyword.quoted or keyword.field or concept.sentence:
+            return []
+        weights = self._weights
+        return self._near(keyword.text, concept, weights.alike)[: weights.near_words]
+
+    def _near(self, text: str, concept: Concept, least: float) -> list[Near]:
+        texts = [text, *(way.text for way in concept.variants if way.field == "caption")]
+        terms = self._analyzer.terms(texts)
+        named = {" ".join(terms[text]) for text in texts}
+        near = [
+            one
+            for one in near_words(terms[text], _MOST_NEAR)
+            if one.likeness >= least and " " not in one.text and one.text not in named
+        ]
+        said = self._scorer.said([one.text for one in near])
+        return [one for one in near if said[one.text]]
 
     def searches(self, query: Query) -> list[Search]:
         """What is looked for, keyword by keyword."""
@@ -229,6 +262,19 @@ class Concepts:
         words = self._typical(stored, weights, self._weights.shared)[: self._weights.related_words]
         whole = sum(value for _, value in words) or 1.0
         hints = tuple(Variant(word, self._weights.related * value / whole) for word, value in words)
+        return concept._replace(hints=concept.hints + hints)
+
+    def _with_near(self, concept: Concept) -> Concept:
+        """With the words that have to do with it, whatever this index's pictures share."""
+        weights, [way, *_] = self._weights, concept.variants or (Variant("", field="none"),)
+        if not weights.near or way.field != "caption" or way.prefix:
+            return concept
+        hints = tuple(
+            Variant(text, weights.near * likeness**weights.nearer)
+            for text, likeness in self._near(way.text, concept, weights.hinting)[
+                : weights.near_hints
+            ]
+        )
         return concept._replace(hints=concept.hints + hints)
 
     def _typical(

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 from lexsearch.engines import PAPER, Engine, EngineQuery, Ranking, ScoredDoc, StoredDocument
 from lexsearch.engines.scoring import Scorer
 from lexsearch.engines.weights import WEIGHTS, RankingWeights
-from lexsearch.records import Evidence, Keyword, Query, Suggestion, UnmatchedKeyword
+from lexsearch.records import Below, Evidence, Keyword, Query, Suggestion, UnmatchedKeyword
 from lexsearch.searching.concepts import Concepts
 from lexsearch.searching.evidence import Reader, Search
 from lexsearch.searching.fusing import Fused, Fusion, fuse, variants
@@ -31,7 +31,7 @@ class SearchHits(NamedTuple):
     """What a search found: documents, best first, how many match, and what is stored of each.
 
     searches: what was looked for, to tell why they match. beside: the same for each other sentence.
-    votes: of each document, in a vote.
+    votes: of each document, in a vote. near: what has to do with it, where that was asked for too.
     """
 
     documents: list[ScoredDoc]
@@ -40,16 +40,18 @@ class SearchHits(NamedTuple):
     searches: list[Search]
     beside: list[Search]
     votes: list[float | None]
+    near: Sequence[Search] = ()
 
 
 class Explanation(NamedTuple):
     """Why a document matches: evidence, the keywords that it lacks and, where it has none of them,
-    the sentences that found it.
+    the sentences that found it. below: which line of the list it stands below (`Hit.below`).
     """
 
     evidence: tuple[Evidence, ...]
     missing: tuple[str, ...]
     by: tuple[str, ...] = ()
+    below: Below = ""
 
 
 class Searcher:
@@ -79,27 +81,33 @@ class Searcher:
         match: Match,
         skip: int = 0,
         fusion: Fusion = Fusion(),  # noqa: B008 (a tuple)
+        maybe: bool = False,
     ) -> SearchHits:
         """The k best documents after the first `skip`; see `Index.search`."""
         typed = replace(query, also=())
         if mode != "paper":
             typed = self._parted(typed, match)
+        near = self._concepts.nearby(typed) if maybe else []
         if query.also:
             best, total = self._several(query, skip + k, mode, match, fusion)
         else:
-            best, total = self._one(typed, skip + k, mode, match)
+            best, total = self._one(typed, skip + k, mode, match, near)
         documents = [ScoredDoc(one.doc_id, one.score) for one in best[skip:]]
         votes = [one.votes for one in best[skip:]]
         stored = self._engine.stored([scored.doc_id for scored in documents])
         searches, beside = self._searches(typed, mode), self._beside(query, mode)
-        return SearchHits(documents, total, stored, searches, beside, votes)
+        return SearchHits(documents, total, stored, searches, beside, votes, near)
 
-    def _one(self, query: Query, k: int, mode: str, match: Match) -> tuple[list[Fused], int]:
+    def _one(
+        self, query: Query, k: int, mode: str, match: Match, near: Sequence[Search]
+    ) -> tuple[list[Fused], int]:
         if mode == "paper":
             best, total = self._scorer.bm25(query.text, k)
         else:
             wanted = self._concepts.wanted(query, match == "all")
-            best, total = self._scorer.search(self._ranked(wanted, match), k)
+            ranked = self._ranked(wanted, match)
+            ranked = ranked._replace(near=tuple(one.concept for one in near if one.concept))
+            best, total = self._scorer.search(ranked, k)
             if match == "any":
                 total = self._scorer.count(wanted)
         return [Fused(*one) for one in best], total
@@ -150,7 +158,14 @@ class Searcher:
 
     def why(self, found: SearchHits) -> list[Explanation]:
         """Why each document matches. Reads nothing of the index."""
-        return [self._why(one, found.searches, found.beside) for one in found.stored]
+        return [self._why_below(one, found) for one in found.stored]
+
+    def _why_below(self, stored: StoredDocument, found: SearchHits) -> Explanation:
+        why = self._why(stored, found.searches, found.beside)
+        if why.evidence or not found.near:
+            return why
+        near = self._why(stored, found.near, ())
+        return Explanation(near.evidence, why.missing, below="near")
 
     def _why(
         self, stored: StoredDocument, searches: Sequence[Search], beside: Sequence[Search]

@@ -217,12 +217,19 @@ class Snapshot(ABC):
     # Searching
 
     def search(
-        self, query: Query, k: int, mode: str, match: Match, skip: int, fusion: Fusion
+        self,
+        query: Query,
+        k: int,
+        mode: str,
+        match: Match,
+        skip: int,
+        fusion: Fusion,
+        maybe: bool,
     ) -> Results:
         searcher = self._searching()
         if searcher is None:
             return Results(query=query)
-        found = searcher.find(self._resolved(query), k, mode, match, skip, fusion)
+        found = searcher.find(self._resolved(query), k, mode, match, skip, fusion, maybe)
         paths = self.paths([scored.doc_id for scored in found.documents])
         why = searcher.why(found)
         unknown: tuple[UnmatchedKeyword, ...] = ()
@@ -446,12 +453,12 @@ def _hit(
     why: Explanation,
     votes: float | None = None,
 ) -> Hit:
-    evidence, missing, by = why
+    evidence, missing, by, below = why
     width, height = stored.size or (None, None)
     words = tuple(dict.fromkeys(word for one in evidence for word in one.words))
     path = next(iter(paths), None)
     size = (width, height)
-    return Hit(rank, score, doc_id, path, paths, words, evidence, missing, *size, by, votes)
+    return Hit(rank, score, doc_id, path, paths, words, evidence, missing, *size, by, votes, below)
 
 
 def _stamp(file: Path) -> tuple[int, ...] | None:

@@ -17,7 +17,7 @@ from lexsearch.text.words import words_of
 
 _LONGEST_WORD = 40  # letters; longer ones are not looked for among words written alike
 _STEPS = 3  # from a word to broader ones that are proposed
-_MOST_ALIKE = 3  # words written like one that nobody says
+_MOST_ALIKE = 3  # words near to one that nobody says, and words written like it
 _NUMBERS = frozenset(
     ("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "many")
 )
@@ -37,7 +37,9 @@ class Suggestions:
         self._concepts = concepts
 
     def nearest(self, keyword: Keyword) -> tuple[Suggestion, ...]:
-        """Words that the index knows: other names, words written alike, parts of it."""
+        """Words that the index knows: other names, near and broader words, words written alike,
+        parts of it.
+        """
         if keyword.field:
             return ()
         said = words_of(keyword.text)[:_MOST_NEAREST]
@@ -46,6 +48,7 @@ class Suggestions:
         likely = self._scorer.weights.likely
         others = self._lexicon.alternatives(keyword.text)
         near = [one.text for one in others if one.relation != "broader" and one.weight >= likely]
+        near += [one.text for one in self._concepts.near(keyword)[:_MOST_ALIKE]]
         near += self._broader(keyword.text, _STEPS)
         alike: list[str] = []
         for place, word in enumerate(said):
