@@ -33,6 +33,7 @@ from lexsearch.errors import (
     ModelUnavailable,
     QueryError,
     QueryTooLarge,
+    RewritingError,
     StorageError,
     ViewRefused,
 )
@@ -88,6 +89,7 @@ __all__ = [
     "QueryTooLarge",
     "Report",
     "Results",
+    "RewritingError",
     "Status",
     "StorageError",
     "Suggestion",

@@ -11,6 +11,7 @@
     ├── ImportFormatError   a line of an imported file is not a caption
     ├── QueryError          the query holds nothing to search for
     │   └── QueryTooLarge   it holds too much: another query helps
+    ├── RewritingError      pairs cannot be used, or a rewriter cannot be trained or used
     ├── EvaluationError     a data set, topics, qrels or a run cannot be used, or do not fit
     └── IndexUnusable         the index as a whole cannot be used
         ├── IndexNotFound   there is no index at that path
@@ -46,6 +47,7 @@ __all__ = [
     "ModelUnavailable",
     "QueryError",
     "QueryTooLarge",
+    "RewritingError",
     "StorageError",
     "ViewRefused",
 ]
@@ -95,6 +97,10 @@ class QueryError(LexsearchError):
 
 class QueryTooLarge(QueryError):
     """A query that asks for more words than the engine can look for."""
+
+
+class RewritingError(LexsearchError):
+    """Pairs of queries and rewrites cannot be used, or a rewriter cannot be trained or used."""
 
 
 class EvaluationError(LexsearchError):

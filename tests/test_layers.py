@@ -26,6 +26,7 @@ ROWS = (
     {"searching", "indexing"},
     {"index"},
     {"evaluation", "display", "web"},
+    {"rewriting"},
     {""},  # lexsearch/__init__.py, the door
     {"cli"},
     {"__main__"},
@@ -38,8 +39,8 @@ HOMES = {
     "jnius": ("engines.lucene",),
     "jnius_config": ("engines.lucene",),
     "opensearchpy": ("engines.opensearch",),
-    "torch": ("captioners", "language", "evaluation"),
-    "transformers": ("captioners", "language", "evaluation"),
+    "torch": ("captioners", "language", "evaluation", "rewriting"),
+    "transformers": ("captioners", "language", "evaluation", "rewriting"),
     "fastapi": ("web",),
     "starlette": ("web",),
     "click": ("cli",),

@@ -12,9 +12,7 @@ nowhere but into the requests.
 from __future__ import annotations
 
 import asyncio
-import base64
 import hashlib
-import io
 import json
 import logging
 import os
@@ -41,6 +39,7 @@ from lexsearch.errors import (
     ModelUnavailable,
     ViewRefused,
 )
+from lexsearch.images.urls import data_url
 from lexsearch.records import CaptionerKey, CaptionText, View
 from lexsearch.text.answers import answer_of
 
@@ -53,7 +52,6 @@ _SIDE = 448
 """Width and height, in pixels, of what is sent: enough for the encoders of LLaVA-1.5 (336) and
 InternVL (448); for those that take any size (Qwen-VL), 256 tokens' worth."""
 
-_JPEG_QUALITY = 90
 _AT_ONCE = 16
 _BLIND_IN_A_ROW = 3
 """A model that says so often, of its first views, that it sees no picture, takes none."""
@@ -170,7 +168,7 @@ class Server(Captioner):
 
     def prepare(self, view: View) -> View:
         """The view as a data URL."""
-        return View(view.crop, view.image, _data_url(frame(view.image, self._framing)))
+        return View(view.crop, view.image, data_url(frame(view.image, self._framing)))
 
     def caption(self, views: Sequence[View]) -> list[Answer]:
         """What the model says of each view: one caption, with all the answers, a line each."""
@@ -301,17 +299,11 @@ def _turn(question: str, url: str | None) -> Turn:
     return {"role": "user", "content": [*picture, {"type": "text", "text": question}]}
 
 
-def _data_url(image: Image.Image) -> str:
-    file = io.BytesIO()
-    image.save(file, "JPEG", quality=_JPEG_QUALITY)
-    return f"data:image/jpeg;base64,{base64.b64encode(file.getvalue()).decode()}"
-
-
 def _plain_picture() -> str:
     """A picture that nobody can have anything against."""
     image = Image.new("RGB", (_SIDE, _SIDE), FILL)
     image.paste((40, 90, 200), (0, 0, _SIDE, _SIDE // 2))
-    return _data_url(image)
+    return data_url(image)
 
 
 def _mark(model: dict[str, Any]) -> str:

@@ -27,6 +27,7 @@ from lexsearch.cli import (
     enhancing,
     evaluating,
     indexing,
+    rewriting,
     searching,
     serving,
 )
@@ -81,6 +82,7 @@ for command in (
     indexing.index_command,
     searching.query,
     enhancing.enhance,
+    rewriting.rewrite,
     searching.show,
     serving.serve,
     serving.mcp,

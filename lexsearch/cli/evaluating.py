@@ -42,7 +42,7 @@ _file = click.Path(path_type=Path)
 
 
 @dataclass(frozen=True)
-class _Plan:
+class Plan:
     """What is asked, of which pictures, and what was noticed on the way."""
 
     tasks: list[Task]
@@ -202,9 +202,9 @@ def evaluate(
     if names and topics:
         raise click.UsageError("--task is for --data; the task of --topics is their judgements")
     plan = (
-        _topics_plan(topics, qrels)
+        topics_plan(topics, qrels)
         if topics and qrels
-        else _data_plan(data, names, split, difficult, image_list)
+        else data_plan(data, names, split, difficult, image_list)
     )
     with ExitStack() as stack:
         progress = stack.enter_context(progress_bar(quiet))
@@ -267,27 +267,27 @@ def _plot(outcomes: Sequence[Outcome], folder: Path) -> None:
         say(f"note: {fonts.note}")
 
 
-def _topics_plan(topics: Path, qrels: Path) -> _Plan:
+def topics_plan(topics: Path, qrels: Path) -> Plan:
     from lexsearch.evaluation.tasks import topics_task
     from lexsearch.evaluation.trec import read_qrels, read_topics
 
     task, notes = topics_task(read_topics(topics), read_qrels(qrels))
     wanted = dict.fromkeys(name for row in task.questions for name in row.relevant)
-    return _Plan([task], list(wanted), None, notes)
+    return Plan([task], list(wanted), None, notes)
 
 
-def _data_plan(
+def data_plan(
     paths: Sequence[Path],
     names: Sequence[str],
     split: str,
     difficult: bool,
     image_list: Path | None,
-) -> _Plan:
+) -> Plan:
     from lexsearch.evaluation.datasets import open_dataset
     from lexsearch.evaluation.tasks import choose
 
     dataset = open_dataset(paths, split=split, difficult=difficult, image_list=image_list)
-    return _Plan(list(choose(dataset, names)), list(dataset.images), dataset, list(dataset.notes))
+    return Plan(list(choose(dataset, names)), list(dataset.images), dataset, list(dataset.notes))
 
 
 @contextmanager

@@ -163,7 +163,7 @@ class DenseSource(Source):
 
     def prepare(self, queries: Sequence[str | Query], progress: ProgressCallback) -> None:
         """Encode all texts in batches."""
-        texts = list(dict.fromkeys(map(_words, queries)))
+        texts = list(dict.fromkeys(map(text_of, queries)))
         for start in range(0, len(texts), 1024):
             progress(Progress("encoding texts", start, len(texts), "query"))
             part = texts[start : start + 1024]
@@ -173,15 +173,32 @@ class DenseSource(Source):
         """The best `depth` pictures, or all, by cosine similarity."""
         import numpy as np
 
-        text = _words(query)
+        text = text_of(query)
         if text not in self._texts:
             self.prepare([text], lambda progress: None)
         scores = self._vectors @ self._texts[text]
         best = np.argsort(-scores, kind="stable")[:depth]
         return [ScoredDoc(self._names[place], float(scores[place])) for place in best]
 
+    def places(self, asked: Sequence[tuple[str, str]]) -> list[tuple[float, int | None]]:
+        """Of each (text, picture) the cosine and the picture's place, equals before it; 0 and None
+        for a picture that is not searched.
+        """
+        self.prepare([text for text, _ in asked if text not in self._texts], lambda progress: None)
+        places = {name: place for place, name in enumerate(self._names)}
+        found: list[tuple[float, int | None]] = []
+        for text, name in asked:
+            if name not in places:
+                found.append((0.0, None))
+                continue
+            scores = self._vectors @ self._texts[text]
+            own = scores[places[name]]
+            found.append((float(own), int((scores >= own).sum())))
+        return found
 
-def _words(query: str | Query) -> str:
+
+def text_of(query: str | Query) -> str:
+    """What is encoded of a query: as typed, or all of its words."""
     return query if isinstance(query, str) else query.text
 
 

@@ -101,11 +101,14 @@ class IndexSource(Source):
         known = frozenset(wanted)
         self._names: dict[str, tuple[str, ...]] = {}
         self._called: dict[str, str] = {}
+        self._doc_ids: dict[str, str] = {}
         for doc_id, own, others in _all_names(index):
             found = tuple(dict.fromkeys(name for name in others if name in known))
             names = self._names[doc_id] = found or (() if only else (own,))
             for name in others if names else ():
                 self._called.setdefault(name, names[0])
+            for name in names:
+                self._doc_ids.setdefault(name, doc_id)
         self.names = frozenset(name for names in self._names.values() for name in names)
         self._one_to_one = len(self.names) == len(self._names)
         self._own_names = all(names == (doc_id,) for doc_id, names in self._names.items())
@@ -125,6 +128,10 @@ class IndexSource(Source):
         """As judgements are matched: by every name that a document has here."""
         name = super().name_of(called)
         return name or self._called.get(called) or self._called.get(unquote(called))
+
+    def doc_id_of(self, name: str) -> str | None:
+        """The document that is called so here."""
+        return self._doc_ids.get(name)
 
     def rank(self, query: str | Query, depth: int | None) -> list[ScoredDoc]:
         return self._rank(query, depth)

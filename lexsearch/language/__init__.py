@@ -17,13 +17,16 @@ LLM_URL, LLM_MODEL = "LEXSEARCH_LLM_URL", "LEXSEARCH_LLM_MODEL"
 
 
 class Ask(NamedTuple):
-    """One question. system: what the model is to be. seed: another one gives another answer."""
+    """One question. system: what the model is to be, "" where it is not told. seed: another one
+    gives another answer. pictures: that go before the question, as data URLs.
+    """
 
     system: str
     user: str
     temperature: float = 0.0
     seed: int = 0
     max_tokens: int = 400
+    pictures: tuple[str, ...] = ()
 
 
 class LanguageModel(ABC):

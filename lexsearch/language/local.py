@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -25,29 +26,13 @@ class Local(LanguageModel):
     """
 
     def __init__(self, name: str) -> None:
-        require("mllm", "a language model of one's own", ModelError)
+        model, self._tokenizer = causal_model(name)
         import torch
-        from transformers import AutoModelForCausalLM, AutoTokenizer
 
-        place, options = _smollm2() if name == SMOLLM2 else (name, {})
-        tokenizer: Any = AutoTokenizer
-        causal: Any = AutoModelForCausalLM
-        options["local_files_only"] = True
-        try:
-            self._tokenizer = tokenizer.from_pretrained(place, **options)
-            model = causal.from_pretrained(place, dtype=torch.float32, **options)
-        except (OSError, ValueError, ImportError, KeyError) as error:
-            reason = str(error).strip().partition("\n")[0]
-            raise ModelError(
-                f"the language model {name} cannot be loaded ({reason}); name a folder with "
-                "weights and tokenizer, a model that was fetched (hf download NAME), or a server"
-            ) from error
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
         self._model = model.to(self._device).eval()
         self._name = Path(name).name
         self.note = name
-        if self._tokenizer.pad_token is None:
-            self._tokenizer.pad_token = self._tokenizer.eos_token
 
     @property
     def key(self) -> str:
@@ -59,6 +44,8 @@ class Local(LanguageModel):
     def _one(self, ask: Ask) -> str | ModelError:
         import torch
 
+        if ask.pictures:
+            return ModelError(f"{self.note} reads words alone; pictures need a server (--llm URL)")
         tokens = self._tokens(ask).to(self._device)
         how: dict[str, Any] = {"do_sample": False}
         if ask.temperature:
@@ -78,15 +65,50 @@ class Local(LanguageModel):
         return answer_of(self._tokenizer.decode(answer, skip_special_tokens=True), [ask.user])
 
     def _tokens(self, ask: Ask) -> Any:
-        turns = [
-            {"role": "system", "content": ask.system},
-            {"role": "user", "content": ask.user},
-        ]
+        turns = [{"role": "user", "content": ask.user}]
+        if ask.system:
+            turns.insert(0, {"role": "system", "content": ask.system})
         if self._tokenizer.chat_template is None:
-            return self._tokenizer(f"{ask.system}\n\n{ask.user}\n", return_tensors="pt")
+            text = "\n\n".join(turn["content"] for turn in turns)
+            return self._tokenizer(f"{text}\n", return_tensors="pt")
         return self._tokenizer.apply_chat_template(
             turns, add_generation_prompt=True, return_tensors="pt", return_dict=True
         )
+
+
+def causal_model(name: str) -> tuple[Any, Any]:
+    """The model of transformers that is named as in `Local`, in 32 bits, and its tokenizer, which
+    has a token to pad with. Raises ModelError when it cannot be loaded.
+    """
+    require("mllm", "a language model of one's own", ModelError)
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    place, options = _smollm2() if name == SMOLLM2 else (name, {})
+    loader: Any = AutoTokenizer
+    causal: Any = AutoModelForCausalLM
+    options["local_files_only"] = True
+    try:
+        tokenizer = loader.from_pretrained(place, **options)
+        model = causal.from_pretrained(place, dtype=torch.float32, **options)
+    except (OSError, ValueError, ImportError, KeyError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise ModelError(
+            f"the language model {name} cannot be loaded ({reason}); name a folder with "
+            "weights and tokenizer, a model that was fetched (hf download NAME), or a server"
+        ) from error
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return (_storable(model) if "gguf_file" in options else model), tokenizer
+
+
+def _storable(model: Any) -> Any:
+    """The same model, which may be saved: one that was read from GGUF refuses."""
+    config = copy.deepcopy(model.config)
+    del config.quantization_config
+    whole = type(model)(config)
+    whole.load_state_dict(model.state_dict())
+    return whole
 
 
 def _smollm2() -> tuple[str, dict[str, Any]]:

@@ -83,10 +83,11 @@ class Server(LanguageModel):
         return [self._slow() if task.cancelled() else task.result() for task in asking]
 
     async def _one(self, ask: Ask, model: str) -> str | ModelError:
-        turns = [
-            {"role": "system", "content": ask.system},
-            {"role": "user", "content": ask.user},
-        ]
+        seen = [{"type": "image_url", "image_url": {"url": url}} for url in ask.pictures]
+        said: Any = [*seen, {"type": "text", "text": ask.user}] if seen else ask.user
+        turns = [{"role": "user", "content": said}]
+        if ask.system:
+            turns.insert(0, {"role": "system", "content": ask.system})
         request = {
             "model": model,
             "messages": turns,

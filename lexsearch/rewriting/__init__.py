@@ -1,0 +1,1 @@
+"""Queries that learn what the search understands (MGQRe)."""
