@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Self
 from lexsearch.engines import ScoredDoc, is_cluster
 from lexsearch.engines.weights import WEIGHTS, RankingWeights
 from lexsearch.errors import IndexNotFound, IndexReadOnly, LexsearchError, QueryError
+from lexsearch.images import filesystem
 from lexsearch.records import (
     FAVOURITE,
     WHOLE,
@@ -414,7 +415,7 @@ class Index:
             raise LexsearchError(f"there is no way to cut {crops!r}; choose {', '.join(SCHEMES)}")
         if not 1 <= shard[0] <= shard[1]:
             raise LexsearchError(f"there is no part {shard[0]} of {shard[1]}")
-        absolute = [os.path.abspath(path) for path in paths]
+        absolute = [filesystem.absolute(path) for path in paths]
         if only is None:
             self._expect_any(absolute)
         with _opened(captioner) as opened:
@@ -440,7 +441,7 @@ class Index:
                         exclude=exclude,
                         include_removed=include_removed,
                         shard=Shard(*shard),
-                        only=None if only is None else [os.path.abspath(path) for path in only],
+                        only=None if only is None else [filesystem.absolute(path) for path in only],
                     )
 
     def watch(
@@ -464,7 +465,11 @@ class Index:
         """
         from lexsearch.indexing.watching import watch
 
-        absolute = [os.path.abspath(path) for path in paths]
+        absolute = [filesystem.absolute(path) for path in paths]
+        if remote := next(filter(filesystem.is_remote, absolute), None):
+            raise LexsearchError(
+                f"nothing tells what changes at {remote}; run `lexsearch index` now and then"
+            )
         with _opened(captioner) as opened:
 
             def add(only: Sequence[str] | None, progress: ProgressCallback) -> Report:
@@ -483,7 +488,7 @@ class Index:
     def _expect_any(self, paths: Sequence[str]) -> None:
         """One folder that is missing does not stop the others; nothing at all is a mistake."""
         for path in paths:
-            if os.path.lexists(path):
+            if filesystem.exists(path):
                 return
             if (self.path / "catalog.sqlite").exists():
                 with self._snapshots.now() as now:
@@ -500,13 +505,13 @@ class Index:
         with self._writing() as writer:
             with writer.catalog.transaction():
                 for name in names:
-                    rows = list(writer.catalog.files_under(os.path.abspath(name)))
+                    rows = list(writer.catalog.files_under(filesystem.absolute(name)))
                     if rows:
-                        writer.catalog.remove(os.path.abspath(name))
+                        writer.catalog.remove(filesystem.absolute(name))
                     for row in rows:
                         writer.catalog.drop_file(row.path)
                     removed += len(rows) or writer.catalog.exclude(str(name))
-                    writer.catalog.drop_failures(os.path.abspath(name))
+                    writer.catalog.drop_failures(filesystem.absolute(name))
             writer.sync()
         return removed
 

@@ -19,7 +19,8 @@ ROOT = Path(__file__).parents[1]
 # From the bottom up. A room may import those below its own row, and itself.
 ROWS = (
     {"_version", "errors", "records", "memo", "sizes"},
-    {"extras", "text", "images"},
+    {"extras"},
+    {"text", "images"},
     {"chat"},
     {"captioners", "engines", "language"},
     {"storage"},
@@ -46,6 +47,7 @@ HOMES = {
     "click": ("cli",),
     "tqdm": ("cli",),
     "watchfiles": ("indexing",),
+    "fsspec": ("images.filesystem",),
     "pyserini": (),
 }
 

@@ -25,6 +25,7 @@ from lexsearch.cli.terminal import (
     stop,
 )
 from lexsearch.errors import LexsearchError
+from lexsearch.images.filesystem import exists
 
 if TYPE_CHECKING:
     from lexsearch.captioners import Captioner
@@ -219,7 +220,7 @@ def index_command(
     from lexsearch.captioners import open_captioner
     from lexsearch.index import Index
 
-    if not any(map(os.path.lexists, paths)) and not os.path.lexists(path):
+    if not any(map(exists, paths)) and not os.path.lexists(path):
         raise LexsearchError(f"there is no file or folder {printable(', '.join(paths))}")
     if watch and limit is not None:
         raise click.UsageError("--limit ends a run, and --watch goes on")

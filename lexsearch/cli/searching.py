@@ -34,6 +34,7 @@ from lexsearch.cli.terminal import (
     weight_option,
 )
 from lexsearch.errors import StorageError
+from lexsearch.images.filesystem import exists, is_remote
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -303,7 +304,7 @@ def _show_where(known: PictureInfo, hit: Hit | None, text: str, output: str, as_
         click.echo(json.dumps(_hit_object(hit)))
     else:
         _explain(hit)
-    if hit.path and os.path.exists(hit.path):
+    if hit.path and exists(hit.path):
         from lexsearch.display.terminal import draw_boxes
 
         boxes = [(one.keyword, one.box) for one in hit.evidence if one.box]
@@ -421,7 +422,9 @@ def _say_the_end(index: Index, results: Results, text: str, match: Match, k: int
 
 def _say_away(index: Index, results: Results) -> None:
     """Which folders of the hits are not there just now, each once."""
-    lost = [hit.path for hit in results if hit.path and not os.path.exists(hit.path)]
+    lost = [
+        hit.path for hit in results if hit.path and not (is_remote(hit.path) or exists(hit.path))
+    ]
     for folder in index.status().away if lost else ():
         there = sum(path.startswith(os.path.join(folder, "")) for path in lost)
         if there:

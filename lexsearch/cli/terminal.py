@@ -16,6 +16,7 @@ from urllib.parse import quote
 import click
 
 from lexsearch.errors import StorageError
+from lexsearch.images.filesystem import is_remote
 
 if TYPE_CHECKING:
     from lexsearch.records import Progress, Results
@@ -232,7 +233,7 @@ def link(text: str, path: str) -> str:
 
     The terminal is known by the environment alone; FORCE_HYPERLINK (1 or 0) overrules the guess.
     """
-    if not sys.stdout.isatty() or not _shows_links(os.environ):
+    if not sys.stdout.isatty() or not _shows_links(os.environ) or is_remote(path):
         return text
     address = f"file://{quote(platform.node())}{quote(os.fsencode(path))}"
     return f"\033]8;;{address}\033\\{text}\033]8;;\033\\"

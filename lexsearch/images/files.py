@@ -22,7 +22,8 @@ from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 from PIL.Image import Resampling
 
 from lexsearch.errors import ImageError
-from lexsearch.images import kinds
+from lexsearch.images import filesystem, kinds
+from lexsearch.images.filesystem import Entry, Status
 from lexsearch.images.ignoring import JUNK, NO_MEDIA, Ignoring
 from lexsearch.images.likeness import likeness
 from lexsearch.images.metadata import sidecars
@@ -124,7 +125,7 @@ def find(
     part: look at this part of the folder alone, by the same rules.
     """
     try:
-        status = os.stat(path)
+        status = filesystem.stat(path)
         if stat.S_ISDIR(status.st_mode):
             rules = ignoring or Ignoring.below(path)
             entered = {(status.st_dev, status.st_ino)}
@@ -146,8 +147,7 @@ def _walk(
     named: bool = False,
 ) -> Iterator[ImageFile | Unreadable | LeftOut]:
     try:
-        with os.scandir(folder) as listing:
-            entries = sorted(listing, key=lambda entry: entry.name)
+        entries = filesystem.scan(folder)
     except OSError as error:
         yield Unreadable(folder, _reason(error))
         return
@@ -186,7 +186,7 @@ def _below(folder: str, part: Part | None) -> Part | None:
     return None if part and folder in part.named else part
 
 
-def _interests(entry: os.DirEntry[str], status: os.stat_result) -> bool:
+def _interests(entry: Entry, status: Status) -> bool:
     """Whether it is a picture, or something that a person may take for one."""
     if not stat.S_ISREG(status.st_mode):
         return False
@@ -195,7 +195,7 @@ def _interests(entry: os.DirEntry[str], status: os.stat_result) -> bool:
         return True
     if suffix:
         return False
-    with open(entry.path, "rb") as file:
+    with filesystem.open_file(entry.path, in_parts=True) as file:
         return kinds.starts_like_a_picture(file.read(kinds.LONGEST_START))
 
 
@@ -210,7 +210,7 @@ def content_hash(file: IO[bytes]) -> str:
 def hash_file(path: str) -> str:
     """The content hash of the file at `path`; raises ImageError if it cannot be read."""
     try:
-        with open(path, "rb") as file:
+        with filesystem.open_file(path) as file:
             return content_hash(file)
     except OSError as error:
         raise ImageError(_reason(error)) from error
@@ -224,7 +224,7 @@ def open_picture(path: str, side: int | None = None, max_pixels: int = MAX_PIXEL
     Raises ImageError, the message saying why without naming the file.
     """
     try:
-        with pixel_bound(max_pixels), open(path, "rb") as file:
+        with pixel_bound(max_pixels), filesystem.open_file(path) as file:
             developed = _developed(file) if kinds.ending(path) in kinds.RAW else None
             return _decode(developed or file, side, max_pixels, path)
     except ImageError:
@@ -355,7 +355,7 @@ def _too_large(max_pixels: int, *size: int) -> str:
 
 
 def _unidentified(path: str) -> str:
-    if os.path.getsize(path) == 0:
+    if filesystem.stat(path).st_size == 0:
         return "the file is empty"
     return kinds.left_out(path) or "not a picture, or damaged"
 
@@ -363,6 +363,8 @@ def _unidentified(path: str) -> str:
 def _reason(error: OSError) -> str:
     if isinstance(error, FileNotFoundError):
         return "the file is gone (or a link that leads nowhere)"
+    if isinstance(error, filesystem.Unreached):
+        return str(error)
     if error.errno is not None:
         return os.strerror(error.errno).lower()
     text = str(error)

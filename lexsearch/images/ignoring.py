@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 from pathspec import GitIgnoreSpec
 
+from lexsearch.images.filesystem import open_file
+
 IGNORE_FILE = ".lexsearchignore"
 NO_MEDIA = ".nomedia"
 """An empty file of this name says that the folder is of no interest, as on Android."""
@@ -72,8 +74,9 @@ class Ignoring:
         if IGNORE_FILE not in names:
             return self
         try:
-            with open(os.path.join(folder, IGNORE_FILE), encoding="utf-8-sig") as file:
-                spec = GitIgnoreSpec.from_lines(file.read().splitlines())
+            with open_file(os.path.join(folder, IGNORE_FILE)) as file:
+                lines = file.read().decode("utf-8-sig").splitlines()
+            spec = GitIgnoreSpec.from_lines(lines)
         except (OSError, ValueError):
             return self
         return Ignoring((*self.rules, _Rules(folder, spec, EXCLUDED)), self.removed)

@@ -9,7 +9,6 @@ engine. What keeps outcomes (`lexsearch.indexing.keeping`) knows no runner. `cut
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -17,7 +16,7 @@ from typing import NamedTuple, Protocol
 
 from lexsearch.captioners import Answer, Captioner, CaptionerSpec, Waiting
 from lexsearch.errors import CaptionerError, ImageError, ViewRefused
-from lexsearch.images import metadata
+from lexsearch.images import filesystem, metadata
 from lexsearch.images.crops import NAMES, SCHEMES, STAGES, stage_of
 from lexsearch.images.files import Picture, open_picture
 from lexsearch.records import LIKENESS, WHOLE, Caption, CaptionerKey, CaptionText, Crop, View
@@ -94,7 +93,7 @@ def most_views(job: Job) -> int:
 def cut(job: Job, captioner: Captioner, max_pixels: int) -> Cut:
     """Open a job's picture and cut it. Raises ImageError, and CaptionerError from `prepare`."""
     try:
-        status = os.stat(job.path)
+        status = filesystem.stat(job.path)
         changed = (status.st_size, status.st_mtime_ns) != (job.size, job.mtime_ns)
     except OSError:
         changed = True

@@ -6,6 +6,7 @@ import os
 from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
+from lexsearch.images.filesystem import is_folder
 from lexsearch.storage.catalog import Catalog, FileRow
 
 
@@ -39,7 +40,7 @@ def note_moves(catalog: Catalog, away: Collection[str]) -> Iterator[Note]:
 
 
 def _missing(folders: Iterable[str]) -> list[str]:
-    return [folder for folder in folders if not os.path.isdir(folder)]
+    return [folder for folder in folders if not is_folder(folder)]
 
 
 def _common(rows: Iterable[FileRow]) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from lexsearch.errors import ImageError
+from lexsearch.images import filesystem
 from lexsearch.images.files import ImageFile, LeftOut, Part, Unreadable, find, hash_file
 from lexsearch.images.ignoring import Ignoring
 from lexsearch.indexing.moves import note_moves
@@ -114,11 +115,11 @@ def scan_files(
         with catalog.transaction():
             for place in places:
                 catalog.drop_failures(place)
-        if not os.path.lexists(path) and not any(catalog.files_under(path)):
+        if not filesystem.exists(path) and not any(catalog.files_under(path)):
             fail(writer, report, path, "there is no such file or folder")
         elif is_away(catalog, path):
             found.away.append(path)
-        elif os.path.lexists(path):
+        elif filesystem.exists(path):
             part = None if only is None else Part.of(places)
             _scan(writer, path, report, found, progress, shard, part)
     with catalog.transaction():
@@ -156,7 +157,7 @@ def _scan(
     part: Part | None,
 ) -> None:
     catalog = writer.catalog
-    root = path if os.path.isdir(path) else os.path.dirname(path)
+    root = path if filesystem.is_folder(path) else os.path.dirname(path)
     ignoring = Ignoring.below(root, catalog.excluded(), catalog.removed())
     pending: list[ImageFile] = []
     for entry in find(path, ignoring, part):

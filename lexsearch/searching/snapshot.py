@@ -27,6 +27,7 @@ from lexsearch.errors import (
     IndexReadOnly,
     LexsearchError,
 )
+from lexsearch.images.filesystem import absolute, exists
 from lexsearch.records import LIKENESS, Document, Hit, Query, Results, Suggestion, UnmatchedKeyword
 from lexsearch.searching.fusing import Fusion
 from lexsearch.searching.searcher import Explanation, Match, Searcher
@@ -383,7 +384,7 @@ class FolderSnapshot(Snapshot):
         return status_of(self.folder, self.settings, self.catalog, self.searchable())
 
     def identify(self, name: str | os.PathLike[str]) -> str | None:
-        row = self.catalog.file(os.path.abspath(os.path.expanduser(name)))
+        row = self.catalog.file(absolute(os.path.expanduser(name)))
         if row is not None:
             return row.doc_id
         if self.catalog.has_document(str(name)):
@@ -498,4 +499,4 @@ def _open_catalog(folder: Path) -> Catalog:
 def _living_first(paths: Iterable[str]) -> tuple[str, ...]:
     """Places that are there before those that are not: a folder may have moved, or be away."""
     places = tuple(paths)
-    return places if len(places) < 2 else tuple(sorted(places, key=os.path.exists, reverse=True))
+    return places if len(places) < 2 else tuple(sorted(places, key=exists, reverse=True))

@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from lexsearch.images import filesystem
 from lexsearch.records import Caption, CaptionerKey, Failure
 from lexsearch.sizes import size_of
 from lexsearch.storage.catalog import Catalog
@@ -81,11 +82,11 @@ def is_away(catalog: Catalog, path: str) -> bool:
     if not any(catalog.files_under(path)):
         return False
     try:
-        return not os.listdir(path)
+        return not filesystem.scan(path)
     except NotADirectoryError:
         return False
     except FileNotFoundError:
-        return not os.path.isdir(os.path.dirname(path)) or any(
+        return not filesystem.is_folder(os.path.dirname(path)) or any(
             row.path != path for row in catalog.files_under(path)
         )
     except OSError:  # a folder that may not be read is named by the scan

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from lexsearch.errors import ImportFormatError
+from lexsearch.images import filesystem
 from lexsearch.records import CAPTION_FIELDS, WHOLE, Box, Caption, CaptionerKey, Progress
 from lexsearch.storage.documents import latest, same_as
 from lexsearch.storage.writer import ProgressCallback, Writer
@@ -99,7 +100,7 @@ def _of_pictures(
     places: dict[str, tuple[str, str | None]] = {}
     for _, path in chunk:
         if path and path not in places:
-            place = os.path.abspath(os.path.expanduser(path))
+            place = filesystem.absolute(os.path.expanduser(path))
             row = writer.catalog.file(place)
             known = row is not None or os.path.exists(place)
             places[path] = place if known else path, row and row.doc_id

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from enum import IntEnum
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import quote
 
 from fastapi import FastAPI, Query
 from fastapi.exceptions import RequestValidationError
@@ -25,6 +26,7 @@ from lexsearch.errors import (
     QueryError,
     StorageError,
 )
+from lexsearch.images.filesystem import is_remote
 from lexsearch.web import schemas, service
 from lexsearch.web.asking import NotFound, shown
 from lexsearch.web.cache import Searches, as_json
@@ -172,12 +174,12 @@ def make_api(index: Index, thumbnails: Thumbnails, *, read_only: bool, originals
         if not rights(request)[1]:
             raise Refusal(403, "this server gives no original files (--originals would)")
         path = await drawing.run(service.original, index, thumbnails, doc_id)
-        return FileResponse(
-            path,
-            media_type="application/octet-stream",
-            filename=shown(os.path.basename(path)),
-            headers={"cache-control": "no-store"},
-        )
+        name, kind = shown(os.path.basename(path)), "application/octet-stream"
+        headers = {"cache-control": "no-store"}
+        if not is_remote(path):
+            return FileResponse(path, media_type=kind, filename=name, headers=headers)
+        headers["content-disposition"] = f"attachment; filename*=utf-8''{quote(name)}"
+        return Response(await drawing.run(service.content, path), media_type=kind, headers=headers)
 
     @api.put(
         "/api/caption", response_model=schemas.Picture, responses=_problems(400, 403, 404, 409, 422)

@@ -10,6 +10,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from lexsearch.errors import ImageError, QueryError
+from lexsearch.images.filesystem import open_file
 from lexsearch.records import FAVOURITE, Hit, Keyword, Query
 from lexsearch.storage.albums import ALBUM, IS, albums_in, is_favourite
 from lexsearch.storage.denials import DENIED
@@ -219,6 +220,12 @@ def image(index: Index, thumbnails: Thumbnails, doc_id: str, side: int) -> bytes
 def original(index: Index, thumbnails: Thumbnails, doc_id: str) -> str:
     """Where the file of a picture lies: of one that can be drawn, whatever an import says."""
     return _drawn(index, thumbnails, doc_id, SIDES[0])[1]
+
+
+def content(path: str) -> bytes:
+    """All of a file in object storage."""
+    with open_file(path) as file:
+        return file.read()
 
 
 def _drawn(index: Index, thumbnails: Thumbnails, doc_id: str, side: int) -> tuple[bytes, str]:

@@ -14,6 +14,7 @@ import threading
 from pathlib import Path
 
 from lexsearch.errors import ImageError
+from lexsearch.images.filesystem import stat
 from lexsearch.images.jpeg import small_jpeg
 
 SIDES = (160, 320, 640, 1280, 2048, 4096, 8192)
@@ -40,7 +41,7 @@ class Thumbnails:
         Raises ImageError when the file is gone, or not a picture.
         """
         try:
-            status = os.stat(path)
+            status = stat(path)
         except (OSError, ValueError) as error:
             raise ImageError("the file is gone") from error
         version = f"{path}\0{status.st_mtime_ns}\0{status.st_size}\0{side}"

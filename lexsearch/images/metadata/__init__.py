@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from PIL import Image
 
+from lexsearch.images import filesystem
 from lexsearch.images.metadata import comments, dates, exif, iptc, places, sidecars, xmp
 from lexsearch.images.metadata.statements import Statement
 from lexsearch.images.pillow import MAX_PIXELS, pixel_bound
@@ -66,7 +67,11 @@ def read(path: str) -> list[tuple[str, str]]:
 def _embedded(path: str) -> list[Statement]:
     said: list[Statement] = []
     try:
-        with pixel_bound(MAX_PIXELS), Image.open(path) as image:
+        with (
+            pixel_bound(MAX_PIXELS),
+            filesystem.open_file(path, in_parts=True) as file,
+            Image.open(file) as image,
+        ):
             for block in _BLOCKS:
                 said += _readable(block(image))
     except Exception:  # whatever a decoder raises at a hostile file

@@ -10,6 +10,7 @@ import re
 from collections.abc import Container, Iterator
 from typing import Any
 
+from lexsearch.images import filesystem
 from lexsearch.images.metadata import dates, places, xmp
 from lexsearch.images.metadata.statements import Statement, decoded
 
@@ -52,7 +53,7 @@ def stamp(path: str, present: Container[str] | None = None) -> int:
     for beside in names(name):
         if present is None or beside in present:
             try:
-                total += os.stat(os.path.join(folder, beside)).st_mtime_ns
+                total += filesystem.stat(os.path.join(folder, beside)).st_mtime_ns
             except OSError:
                 continue
     return total & (1 << 62) - 1
@@ -61,9 +62,15 @@ def stamp(path: str, present: Container[str] | None = None) -> int:
 def read(path: str) -> Iterator[Statement]:
     """What the files beside a picture say of it."""
     folder, name = os.path.split(path)
+    try:
+        present = filesystem.names_in(folder)
+    except OSError:
+        return
     for beside in names(name):
+        if present is not None and beside not in present:
+            continue
         try:
-            with open(os.path.join(folder, beside), "rb") as file:
+            with filesystem.open_file(os.path.join(folder, beside)) as file:
                 content = file.read(_LARGEST + 1)
             if len(content) <= _LARGEST:
                 yield from list(_PARSERS[os.path.splitext(beside)[1]](content))
