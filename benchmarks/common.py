@@ -10,7 +10,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -90,14 +90,20 @@ def json_lines(file: Path, count: int, length: int, names: tuple[str, str]) -> P
 
 def median_seconds(command: Command, runs: int) -> float:
     """The median time of a command, from process start to exit; the first run is not counted."""
-    times = [seconds(command) for _ in range(runs + 1)]
-    return statistics.median(times[1:])
+    taken = [seconds(command) for _ in range(runs + 1)]
+    return statistics.median(taken[1:])
 
 
-def seconds(command: Command) -> float:
+def seconds(command: Command, environment: Mapping[str, str] | None = None) -> float:
     """How long a command takes, from process start to exit; it must succeed."""
     start = time.perf_counter()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    subprocess.run(
+        command,
+        check=True,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     return time.perf_counter() - start
 
 
@@ -107,16 +113,64 @@ def fresh(function: Callable[..., Any], *arguments: object) -> Any:
         return pool.apply(function, arguments)
 
 
+class Checkout:
+    """The lexsearch of a checkout, in a process of its own that answers the questions of asked.py:
+    the code of today and of an earlier commit (`git worktree add`) take turns, so that both have
+    the same machine at the same time.
+    """
+
+    def __init__(self, place: Path = REPOSITORY) -> None:
+        self.environment = {**os.environ, "PYTHONPATH": str(place.resolve())}
+        self._process = subprocess.Popen(
+            [sys.executable, REPOSITORY / "benchmarks" / "asked.py"],
+            env=self.environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def ask(self, name: str, *arguments: object) -> Any:
+        """What a function of asked.py returns."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        print(json.dumps([name, *map(_plain, arguments)]), file=self._process.stdin, flush=True)
+        return json.loads(self._process.stdout.readline())
+
+    def __enter__(self) -> Checkout:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.communicate()
+
+
+def _plain(value: object) -> object:
+    return str(value.resolve()) if isinstance(value, Path) else value
+
+
+def side_by_side(before: Path | None) -> dict[str, Path]:
+    """The checkouts to measure, by the name that tables give them."""
+    return ({"before": before} if before else {}) | {"now": REPOSITORY}
+
+
+def times(figures: Mapping[str, float], digits: int = 2) -> list[str]:
+    """Cells of a table: a figure for each checkout and, of several, the last as a part of the
+    first.
+    """
+    cells = [f"{figure:.{digits}f}" for figure in figures.values()]
+    first, *more = figures.values()
+    return [*cells, f"{more[-1] / first:.2f}"] if more else cells
+
+
 def p50(call: Callable[[str], object], queries: Sequence[str]) -> float:
     """The median time of a call, in seconds, after one round to warm up."""
     for query in queries:
         call(query)
-    times = []
+    taken = []
     for query in queries:
         start = time.perf_counter()
         call(query)
-        times.append(time.perf_counter() - start)
-    return statistics.median(times)
+        taken.append(time.perf_counter() - start)
+    return statistics.median(taken)
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

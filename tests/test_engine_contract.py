@@ -167,6 +167,7 @@ def leaves(draw: st.DrawFn) -> Node:
     )
 
 
+_ALL = 200  # more than there are documents, and more than a search looks for in a hurry
 shares = st.sampled_from([0.25, 0.5, 1.0])
 weights = st.sampled_from([0.25, 0.5, 1.0, 3.0])
 
@@ -214,11 +215,30 @@ def test_any_tree_gives_the_same_everywhere(
         held.hold(documents)
     ours, theirs = (held.engine for held in both)
     for tree in asked:
-        query = ScoredQuery(tree, None, 1.5, 0.4)
+        query = ScoredQuery(tree, 1.5, 0.4)
         assert_equal(ours.search(query, 100), theirs.search(query, 100))
         for engine in (ours, theirs):
             assert engine.count(query) == ours.search(query, 0).total
             assert engine.count(ScoredQuery(matching(tree))) == engine.count(query)
+
+
+@slow
+@given(documents=collections(), scored=trees, other=trees)
+def test_what_is_scored_can_be_asked_for_and_excluded_too(
+    both: tuple[Held, Held], documents: list[Document], scored: Node, other: Node
+) -> None:
+    for held in both:
+        held.hold(documents)
+    score = Sqrt(scored, 1.0, 1.0)
+    each = (
+        Bool(must=(score,), filter=(scored,)),
+        Bool(must=(score,), must_not=(scored,)),
+        Bool(must=(Sqrt(other, 1.0, 0.0),), should=(score,), must_not=(scored,)),
+        Bool(should=(score, Bool(must=(Sqrt(other, 0.5, 0.0),), must_not=(scored,)))),
+    )
+    for tree in each:
+        ours, theirs = (held.engine.search(ScoredQuery(tree), 100) for held in both)
+        assert_equal(ours, theirs)
 
 
 @slow
@@ -274,6 +294,10 @@ def test_any_query_can_be_asked_of_any_index_and_gives_the_same(
         assert_equal(TopDocs(*ours[:2]), TopDocs(*theirs[:2]))
         ours, theirs = (one.find(query, 100, "paper", "best") for one in searchers)
         assert_equal(TopDocs(*ours[:2]), TopDocs(*theirs[:2]))
+        for one in searchers:  # few hits need not be looked for as far as many
+            few, many = (one.find(query, k, "best", "best") for k in (2, _ALL))
+            assert few.total == many.total
+            assert few.documents == many.documents[:2]
 
 
 def hold(held: Held, **contents: str) -> None:

@@ -95,14 +95,9 @@ Node: TypeAlias = Term | Synonyms | Phrase | Prefix | Bool | Boost | Sqrt | Cons
 
 
 class ScoredQuery(NamedTuple):
-    """A tree, and BM25's k1 and b in it.
-
-    first: a tree that finds a part of the documents, with scores that are the same and above those
-        of all others: where it gives enough, an engine need not look further.
-    """
+    """A tree, and BM25's k1 and b in it."""
 
     tree: Node
-    first: Node | None = None
     k1: float = 2.0
     b: float = 0.4
 

@@ -32,14 +32,16 @@ from lexsearch.text.analysis import Analyzer, clean, irregular_forms
 from lexsearch.text.words import EXACT, spaced, words_in, words_of
 
 _MOST_FREQUENCIES = 200_000  # remembered
+_FEW = 100  # documents that may well have all concepts
 
 
 class Parts(NamedTuple):
     """The trees of one concept.
 
     match: which documents match, or None when none can. score: how well any document does, if
-    only by a hint. found: both in one, only for those that match. lesser: of a sentence, how
-    well documents do that have a telling word of it, matching or not.
+    only by a hint. found: both in one, only for those that match; an engine that has scored it
+    knows what it matches, and need not look for `match`. lesser: of a sentence, how well documents
+    do that have a telling word of it, matching or not.
     """
 
     match: Node | None
@@ -66,6 +68,16 @@ class Scorer:
         query = self.query(wanted)
         return TopDocs([], 0) if query is None else self._engine.search(query, k)
 
+    def having_all(self, wanted: EngineQuery, k: int) -> TopDocs | None:
+        """The same, where k documents have all of several concepts: those come before all others,
+        whatever others have in place of what they lack. None where they are fewer, or k is large.
+        """
+        if len(wanted.concepts) < 2 or k > _FEW:
+            return None
+        query = self.query(wanted, len(wanted.concepts))
+        best = self._engine.search(query, k).best if query else []
+        return None if len(best) < k else TopDocs(best, self.count(wanted))
+
     def count(self, wanted: EngineQuery) -> int:
         """How many documents match."""
         query = self.query(wanted._replace(everything=False))
@@ -77,7 +89,7 @@ class Scorer:
         trees = [_boost(query.tree, weight) for query, weight in queries if query is not None]
         if not trees:
             return TopDocs([], 0)
-        query = ScoredQuery(_any(trees), None, self.weights.k1, self.weights.b)
+        query = ScoredQuery(_any(trees), self.weights.k1, self.weights.b)
         return self._engine.search(query, k)
 
     def bm25(self, text: str, k: int) -> TopDocs:
@@ -111,10 +123,11 @@ class Scorer:
         self._learn(counts)
         ranking = self._ranking
         terms = [_boost(term, n) for term, n in counts.items() if self._frequencies[term]]
-        return ScoredQuery(_any(terms), None, ranking.k1, ranking.b) if terms else None
+        return ScoredQuery(_any(terms), ranking.k1, ranking.b) if terms else None
 
-    def query(self, wanted: EngineQuery) -> ScoredQuery | None:
-        """The tree of `search`; None when nothing can match.
+    def query(self, wanted: EngineQuery, least: int = 0) -> ScoredQuery | None:
+        """The tree of `search`; None when nothing can match. least: of the concepts, that a
+        document must have.
 
         A document's score is the number of concepts that match, plus a share of the mean of how
         well they do, as a square root: so twice a little is better than once a lot.
@@ -130,16 +143,12 @@ class Scorer:
         if len(wanted.concepts) == 1 and not wanted.everything:
             scores = [*found, *self._lesser(known, share)]
         scores += self._near(wanted, known, share)
-        if limits is None or (wanted.concepts and not scores):
+        if limits is None or len(found) < least or (wanted.concepts and not scores):
             return None
         tree = limits._replace(
-            must=(_any(scores) if scores else MatchAll(),), should=self._soft(wanted, share)
+            must=(_any(scores, least) if scores else MatchAll(),), should=self._soft(wanted, share)
         )
-        first = None
-        if len(found) == len(wanted.concepts) and len(scores) > 1 and not wanted.everything:
-            # Whoever has all of them comes first.
-            first = limits._replace(must=(_any(found, len(found)),))
-        return ScoredQuery(tree, first, self.weights.k1, self.weights.b)
+        return ScoredQuery(tree, self.weights.k1, self.weights.b)
 
     def _named(self, known: Sequence[Parts], share: float) -> list[Node]:
         tier = self.weights.tier
@@ -156,7 +165,7 @@ class Scorer:
         return [
             Bool(
                 must=(Sqrt(one.lesser, share, 0),),
-                must_not=() if one.match is None else (one.match,),
+                must_not=() if one.found is None else (one.found,),
             )
             for one in known
             if one.lesser is not None
@@ -169,15 +178,15 @@ class Scorer:
             parts, near = self._parts[concept], self._parts[soft]
             if near is not None:
                 node: Node = Sqrt(near.score, share, 0)
-                if parts is not None and parts.match is not None:
-                    node = Bool(must=(node,), must_not=(parts.match,))
+                if parts is not None and parts.found is not None:
+                    node = Bool(must=(node,), must_not=(parts.found,))
                 found.append(node)
         return tuple(found)
 
     def _near(self, wanted: EngineQuery, known: Sequence[Parts], share: float) -> list[Node]:
         """What documents have that match none of the concepts: less than a concept."""
         near = [parts for one in wanted.near if (parts := self._parts[one]) is not None]
-        matches = tuple(one.match for one in known if one.match is not None)
+        matches = tuple(one.found for one in known if one.found is not None)
         return [
             Bool(must=(Sqrt(one.found, share, 0),), must_not=matches)
             for one in near
@@ -194,7 +203,7 @@ class Scorer:
         """What must and must not be there; None when something that must be is nowhere."""
         required = [self._parts[concept] for concept in wanted.required]
         excluded = [self._parts[concept] for concept in wanted.excluded]
-        needed = [one.match for one in required if one is not None and one.match is not None]
+        needed = [one.found for one in required if one is not None and one.found is not None]
         if len(needed) < len(required):
             return None
         out = [one.match for one in excluded if one is not None and one.match is not None]

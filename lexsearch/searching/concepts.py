@@ -15,7 +15,7 @@ from lexsearch.engines import Concept, Engine, EngineQuery, StoredDocument, Vari
 from lexsearch.engines.scoring import Scorer
 from lexsearch.memo import Memo
 from lexsearch.records import Keyword, Query
-from lexsearch.searching.evidence import Reader, Search
+from lexsearch.searching.evidence import Search
 from lexsearch.searching.typical import tally, typical
 from lexsearch.text.asking import GRAMMAR
 from lexsearch.text.dates import beginnings, read_date, said_dates
@@ -31,14 +31,13 @@ _LONGEST_KEYWORD = 2  # words; more are a sentence, unless the lexicon knows the
 class Concepts:
     """Understands queries with an index's words and a lexicon."""
 
-    def __init__(self, engine: Engine, scorer: Scorer, lexicon: Lexicon, reader: Reader) -> None:
+    def __init__(self, engine: Engine, scorer: Scorer, lexicon: Lexicon) -> None:
         self._engine = engine
         self._scorer = scorer
         self._analyzer = engine.analyzer
         weights = self._weights = scorer.weights
         self._fields = {"text": weights.text, "about": weights.about, "name": weights.name}
         self._lexicon = lexicon
-        self._reader = reader
         self._learned_at: object = None
         self._concepts = Memo(self._concept)
         self._parted = Memo(self._part)
@@ -280,7 +279,7 @@ class Concepts:
     def _typical(
         self, stored: Sequence[StoredDocument], weights: Sequence[float], least: int
     ) -> list[tuple[str, float]]:
-        said = tally(self._reader, stored, weights)
+        said = tally(self._analyzer, stored, weights)
         return typical(self._engine, self._scorer, stored, said, least)
 
     def _beside(self, text: str) -> Iterator[Variant]:

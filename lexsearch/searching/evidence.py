@@ -5,11 +5,10 @@ Computed from the stored captions, for the hits that are shown.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import chain
+from itertools import chain, repeat
 from typing import NamedTuple
 
 from lexsearch.engines import Concept, StoredDocument, Variant
@@ -20,7 +19,7 @@ from lexsearch.memo import Memo
 from lexsearch.records import Box, Evidence, Keyword, Passage
 from lexsearch.searching.regions import agreed, locate
 from lexsearch.text.analysis import Analyzer
-from lexsearch.text.words import numbers_in, words_in, words_of
+from lexsearch.text.words import numbers_in, words_in, words_in_each, words_of
 
 _PAPER = CHAINS[CONTENTS]
 _SEEN = ("caption", "text")  # fields whose words are about a crop
@@ -59,18 +58,15 @@ class _Matched:
         return self.strength / (self.strength + self.saturation)
 
 
-class _Line:
-    """A passage, its words, and what each is compared as, "" for a stop word."""
+class _Line(NamedTuple):
+    """A passage, its words, and of words of its field what each is compared as, "" for a stop
+    word.
+    """
 
-    def __init__(self, passage: Passage) -> None:
-        self.passage = passage
-        self.words = words_in(passage.text, passage.field)
-        if passage.field == "text":
-            self.words += numbers_in(passage.text)
-        self.distinct = frozenset(self.words)
-        self.stem_of: Mapping[str, str] = {}
+    passage: Passage
+    words: list[str]
+    stem_of: Mapping[str, str]
 
-    @cached_property
     def stems(self) -> list[str]:
         return [self.stem_of[word] for word in self.words]
 
@@ -78,31 +74,30 @@ class _Line:
 class _Text:
     """What is stored of a picture, as an engine with the analyzer reads it.
 
-    words, stems: of its lines in each field, each once; the words in order.
+    written: for each field its stems, each with the words that it is written as.
     """
 
     def __init__(
         self, document: StoredDocument, analyzer: Analyzer, *, paper: bool = False
     ) -> None:
         self._document = document
-        self.lines = [_Line(passage) for passage in document.passages]
-        self.words: dict[str, dict[str, str]] = {}
-        self.stems: dict[str, Set[str]] = {}
-        for name in dict.fromkeys(passage.field for passage in document.passages):
-            lines = [line for line in self.lines if line.passage.field == name]
-            words = dict.fromkeys(chain.from_iterable(line.words for line in lines))
+        self.written: dict[str, dict[str, list[str]]] = {}
+        texts: dict[str, list[str]] = {}
+        for passage in document.passages:
+            texts.setdefault(passage.field, []).append(passage.text)
+        each: dict[str, Iterator[tuple[list[str], Mapping[str, str]]]] = {}
+        for name, rows in texts.items():
+            lines = words_in_each(rows, name)
+            if name == "text":
+                lines = [words + numbers_in(row) for words, row in zip(lines, rows, strict=True)]
+            distinct = set(chain.from_iterable(lines))
             read_by = _PAPER if paper and name in ("caption", "seen") else chain_of(name)
-            stem_of = analyzer.stems(words, read_by)
-            self.words[name] = dict(zip(words, map(stem_of.__getitem__, words), strict=True))
-            self.stems[name] = set(self.words[name].values())
-            for line in lines:
-                line.stem_of = self.words[name]
-
-    def called(self, stems: Set[str]) -> list[str]:
-        """Words of the captions that have one of the stems, in order."""
-        if stems.isdisjoint(self.stems.get("caption", ())):
-            return []
-        return [word for word, stem in self.words["caption"].items() if stem in stems]
+            stem_of = analyzer.stems(distinct, read_by)
+            written = self.written[name] = {}
+            for word in distinct:
+                written.setdefault(stem_of[word], []).append(word)
+            each[name] = zip(lines, repeat(stem_of))
+        self.lines = [_Line(passage, *next(each[passage.field])) for passage in document.passages]
 
     @cached_property
     def areas(self) -> dict[str, list[Box]]:
@@ -115,7 +110,7 @@ class _Text:
         for passage in self._document.passages:
             box = passage.box or known.get(passage.crop)
             if box is not None and passage.field in _SEEN:
-                if passage.box:
+                if passage.box and (box.right > width or box.bottom > height):
                     box = Box(box.left, box.top, min(box.right, width), min(box.bottom, height))
                     if box.left >= box.right or box.top >= box.bottom:
                         continue  # an imported one that lies outside
@@ -142,10 +137,12 @@ class _Phrase(NamedTuple):
 
 
 class _Signs(NamedTuple):
-    """What to look for: terms with their weights, and phrases."""
+    """What to look for: terms with their weights, and phrases, of each field by one of their words
+    that is there wherever they are.
+    """
 
     words: dict[str, float]
-    phrases: tuple[_Phrase, ...]
+    phrases: dict[str, dict[str, list[_Phrase]]]
     prefixes: tuple[Variant, ...]
 
 
@@ -156,19 +153,6 @@ class Reader:
         self._analyzer = analyzer
         self._weights = weights
         self._signs = Memo(self._sort)
-
-    def said(self, document: StoredDocument) -> dict[str, Counter[str]]:
-        """For each term of the captions, its words, each counted once a caption."""
-        text = _Text(document, self._analyzer)
-        counts: Counter[str] = Counter()
-        for line in text.lines:
-            if line.passage.field == "caption":
-                counts.update(line.distinct)
-        found: dict[str, Counter[str]] = {}
-        for word, stem in text.words.get("caption", {}).items():
-            if stem:
-                found.setdefault(stem, Counter())[word] = counts[word]
-        return found
 
     def evidence(
         self, document: StoredDocument, searches: Sequence[Search]
@@ -210,7 +194,7 @@ class Reader:
             stems = self._analyzer.stems(asked, _PAPER)
             wanted = {stems[word] for word in asked} - {""}
             for line in text.lines:
-                for word, stem in zip(line.words, line.stems, strict=True):
+                for word, stem in zip(line.words, line.stems(), strict=True):
                     if line.passage.field == "caption" and stem in wanted:
                         matched.add([word], line.passage, 1.0)
             if matched.strength:
@@ -222,20 +206,24 @@ class Reader:
         matched = _Matched(keyword)
         signs = self._signs[ways]
         weights = signs.words
-        named = {word: weights[text.words["caption"][word]] for word in text.called(weights.keys())}
-        phrases: dict[str, list[_Phrase]] = {}
-        for phrase in signs.phrases:
-            if phrase.field in text.stems and phrase.telling <= text.stems[phrase.field]:
-                phrases.setdefault(phrase.field, []).append(phrase)
+        written = text.written.get("caption", {})
+        there = written.keys() & weights.keys()
+        named = {word: weights[stem] for stem in there for word in written[stem]}
+        phrases = {
+            name: found
+            for name, known in signs.phrases.items()
+            if (found := _possible(known, text.written.get(name, {}).keys()))
+        }
         for line in text.lines:
             passage = line.passage
-            if passage.field == "caption" and not line.distinct.isdisjoint(named):
-                here = [word for word in named if word in line.distinct]
-                matched.add(here, passage, max(named[word] for word in here))
+            if passage.field == "caption":
+                if named and not named.keys().isdisjoint(line.words):
+                    here = list(dict.fromkeys(word for word in line.words if word in named))
+                    matched.add(here, passage, max(named[word] for word in here))
             elif passage.field == "seen" and passage.box and self._names(line, signs):
                 matched.seen.append(passage.box)
             for phrase in phrases.get(passage.field, ()):
-                for start, end in _find(line.stems, phrase):
+                for start, end in _find(line.stems(), phrase):
                     matched.add([" ".join(line.words[start:end])], passage, phrase.weight)
             for way in signs.prefixes:
                 if way.field == passage.field:
@@ -246,16 +234,18 @@ class Reader:
 
     def _names(self, line: _Line, signs: _Signs) -> bool:
         """Whether a thing is called by one of the names, and by no more."""
-        stems = [stem for stem in line.stems if stem]
+        stems = [stem for stem in line.stems() if stem]
         if len(stems) == 1:
             return stems[0] in signs.words
         return any(
-            phrase.field == "caption" and phrase.telling == set(stems) for phrase in signs.phrases
+            phrase.telling == set(stems)
+            for stem in stems
+            for phrase in signs.phrases.get("caption", {}).get(stem, ())
         )
 
     def _sort(self, ways: tuple[Variant, ...]) -> _Signs:
         single: dict[str, float] = {}
-        phrases = []
+        phrases: dict[str, dict[str, list[_Phrase]]] = {}
         prefixes = tuple(way for way in ways if way.prefix or way.field == "date")
         ways = tuple(way for way in ways if way not in prefixes)
         captions = [way.text for way in ways if way.field == "caption"]
@@ -274,8 +264,16 @@ class Reader:
                 apart = self._weights.apart if way.apart else 0
                 telling = frozenset(word for word in said if word)
                 if telling:
-                    phrases.append(_Phrase(tuple(said), way.weight, way.field, apart, telling))
-        return _Signs(single, tuple(phrases), prefixes)
+                    phrase = _Phrase(tuple(said), way.weight, way.field, apart, telling)
+                    known_by = phrases.setdefault(way.field, {})
+                    known_by.setdefault(min(telling), []).append(phrase)
+        return _Signs(single, phrases, prefixes)
+
+
+def _possible(known: Mapping[str, list[_Phrase]], stems: Set[str]) -> list[_Phrase]:
+    """The phrases of which all words are there."""
+    there = known.keys() & stems
+    return [phrase for stem in there for phrase in known[stem] if phrase.telling <= stems]
 
 
 def _told(text: _Text, found: Sequence[_Matched]) -> tuple[Evidence, ...]:

@@ -6,7 +6,15 @@ from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import replace
 from typing import Literal, NamedTuple
 
-from lexsearch.engines import PAPER, Engine, EngineQuery, Ranking, ScoredDoc, StoredDocument
+from lexsearch.engines import (
+    PAPER,
+    Engine,
+    EngineQuery,
+    Ranking,
+    ScoredDoc,
+    StoredDocument,
+    TopDocs,
+)
 from lexsearch.engines.scoring import Scorer
 from lexsearch.engines.weights import WEIGHTS, RankingWeights
 from lexsearch.records import Below, Evidence, Keyword, Query, Suggestion, UnmatchedKeyword
@@ -70,7 +78,7 @@ class Searcher:
         self._engine = engine
         scorer = self._scorer = Scorer(engine, weights, ranking)
         self._reader = Reader(engine.analyzer, weights)
-        self._concepts = Concepts(engine, scorer, lexicon, self._reader)
+        self._concepts = Concepts(engine, scorer, lexicon)
         self._suggestions = Suggestions(engine, scorer, lexicon, self._concepts)
 
     def find(
@@ -105,9 +113,8 @@ class Searcher:
             best, total = self._scorer.bm25(query.text, k)
         else:
             wanted = self._concepts.wanted(query, match == "all")
-            ranked = self._ranked(wanted, match)
-            ranked = ranked._replace(near=tuple(one.concept for one in near if one.concept))
-            best, total = self._scorer.search(ranked, k)
+            nearby = tuple(one.concept for one in near if one.concept)
+            best, total = self._top(wanted._replace(near=nearby), match, k)
             if match == "any":
                 total = self._scorer.count(wanted)
         return [Fused(*one) for one in best], total
@@ -220,7 +227,14 @@ class Searcher:
         if mode == "paper":
             return self._scorer.bm25(query.text, k).best
         wanted = self._concepts.wanted(self._parted(query, match), match == "all")
-        return self._scorer.search(self._ranked(wanted, match), k).best
+        return self._top(wanted, match, k).best
+
+    def _top(self, wanted: EngineQuery, match: Match, k: int) -> TopDocs:
+        """The k best documents. What goes with concepts is learned only where it may matter."""
+        found = None
+        if match == "best" and not wanted.near:
+            found = self._scorer.having_all(wanted, k)
+        return self._scorer.search(self._ranked(wanted, match), k) if found is None else found
 
     def _parted(self, query: Query, match: Match) -> Query:
         return self._concepts.parted(query) if match == "best" else query
@@ -265,4 +279,4 @@ class Searcher:
         """The k best documents, and what they say."""
         best = self.rank(query, k, "best", "best")
         stored = self._engine.stored([scored.doc_id for scored in best])
-        return stored, tally(self._reader, stored, [1.0] * len(stored))
+        return stored, tally(self._engine.analyzer, stored, [1.0] * len(stored))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from lexsearch.engines import Engine, StoredDocument
 from lexsearch.engines.scoring import Scorer
-from lexsearch.searching.evidence import Reader
+from lexsearch.text.analysis import Analyzer
+from lexsearch.text.words import words_of_each
 
 
 @dataclass
@@ -20,28 +21,46 @@ class Tally:
     """
 
     said: dict[str, float] = field(default_factory=lambda: defaultdict(float))
-    having: Counter[str] = field(default_factory=Counter)
-    words: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    having: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    words: dict[str, dict[str, int]] = field(default_factory=lambda: defaultdict(dict))
 
-    def add(self, term: str, words: Counter[str], weight: float) -> None:
-        count = words.total()
-        self.said[term] += weight * count / (count + 1)
-        self.having[term] += 1
-        self.words[term].update(words)
+    def add(self, counts: Mapping[str, int], terms: Mapping[str, str], weight: float) -> None:
+        """One document. counts: how often it says each word. terms: that of each word, or "".
+        weight: of this document.
+        """
+        together: dict[str, int] = {}
+        for word, count in counts.items():
+            if term := terms[word]:
+                together[term] = together.get(term, 0) + count
+                written = self.words[term]
+                written[word] = written.get(word, 0) + count
+        for term, count in together.items():
+            self.said[term] += weight * count / (count + 1)
+            self.having[term] += 1
 
     def word(self, term: str) -> str:
         """The commonest word that became the term."""
-        return self.words[term].most_common(1)[0][0]
+        written = self.words[term]
+        return max(written, key=written.__getitem__)
 
 
-def tally(reader: Reader, stored: Sequence[StoredDocument], weights: Sequence[float]) -> Tally:
-    """What documents say, each with a weight of its own."""
-    tally = Tally()
-    whole = sum(weights) or 1.0
-    for document, weight in zip(stored, weights, strict=True):
-        for term, words in reader.said(document).items():
-            tally.add(term, words, weight / whole)
+def tally(analyzer: Analyzer, stored: Sequence[StoredDocument], weights: Sequence[float]) -> Tally:
+    """What documents say, each with a weight of its own; a word counts once a caption."""
+    counts = [_said(document) for document in stored]
+    terms = analyzer.stems(set().union(*counts))
+    tally, whole = Tally(), sum(weights) or 1.0
+    for words, weight in zip(counts, weights, strict=True):
+        tally.add(words, terms, weight / whole)
     return tally
+
+
+def _said(document: StoredDocument) -> Counter[str]:
+    """How many captions say each word, in order."""
+    captions = [passage.text for passage in document.passages if passage.field == "caption"]
+    counts: Counter[str] = Counter()
+    for words in words_of_each(captions):
+        counts.update(dict.fromkeys(words).keys())
+    return counts
 
 
 def typical(

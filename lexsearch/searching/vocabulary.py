@@ -49,17 +49,14 @@ def learn(
     """
     tally = Tally()
     months: Counter[str] = Counter()
-    known: dict[str, Sequence[str]] = {}
+    known: dict[str, str] = {}
     for part in _batches(documents):
         each = [Counter(words_of(document.contents)) for document in part]
-        known |= terms(sorted(set().union(*each) - known.keys()))
+        new = sorted(set().union(*each) - known.keys())
+        made = terms(new)
+        known.update((word, next(iter(made[word]), "")) for word in new)
         for words in each:
-            forms: dict[str, Counter[str]] = {}
-            for word, count in words.items():
-                for term in known[word][:1]:
-                    forms.setdefault(term, Counter())[word] = count
-            for term, written in forms.items():
-                tally.add(term, written, 1.0)
+            tally.add(words, known, 1.0)
         for document in part:
             months.update({one.text[:7] for one in document.passages if one.field == "date"})
     counts = {tally.word(term): count for term, count in tally.having.items()}

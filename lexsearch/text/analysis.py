@@ -74,7 +74,7 @@ class Analyzer(ABC):
         asked for.
         """
         known = _room(self._stems, chain, _MOST_STEMS)
-        new = [word for word in words if word not in known]
+        new = list(set(words).difference(known))
         each = zip(new, self.analyze(new, chain), strict=True)
         known.update((word, "".join(terms[-1:])) for word, terms in each)
         return known

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from functools import cache
 
 EXACT = ("date", "album", "is")
@@ -13,8 +14,10 @@ _EMOJI = "[\u2600-\u27bf\U0001f000-\U0001faff]"
 _IDEOGRAPHS = "\u3040-\u309f\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"  # Thai, Lao, Myanmar, Khmer
 _SPACED = {code: " " for code in range(128) if not chr(code).isalnum()}
+_SPACED_LINES = {code: sign for code, sign in _SPACED.items() if code != ord("\n")}
 _GROUPED = re.compile(r"(?<=\d)[,.'\u00a0\u2009\u202f](?=\d{3}(?!\d))")  # 1,299 and 1.299
 _NUMBER = re.compile(r"\d+(?:[ /()-]{1,2}\d+)+")
+_ASCII_WORD = re.compile(r"[a-z0-9]+(?:['.][a-z0-9]+)*")  # as _word, and ten times as fast
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _DIGITS = re.compile(r"(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])")
 _POINTS = re.compile(r"[_.]+")
@@ -51,11 +54,30 @@ def words_of(text: str) -> list[str]:
     as Lucene has it, and of Thai and other scripts without spaces each letter with its marks.
     """
     text = normal(text).lower()
-    if text.isascii():
-        plain = text.replace(". ", " ").removesuffix(".")
-        if "." not in plain and "'" not in plain:  # most captions; three times as fast
-            return plain.translate(_SPACED).split()
-    return _word().findall(text)
+    if not text.isascii():
+        return _word().findall(text)
+    plain = text.replace(". ", " ").removesuffix(".")
+    if "." in plain or "'" in plain:
+        return _ASCII_WORD.findall(text)
+    return plain.translate(_SPACED).split()  # most captions
+
+
+def words_of_each(texts: Sequence[str]) -> list[list[str]]:
+    """The words of each of several texts, as `words_of` has them: plain lines all at once, which
+    takes a third of the time.
+    """
+    joined = "\n".join(texts)
+    if not joined.isascii() or joined.count("\n") != len(texts) - 1:
+        return [words_of(text) for text in texts]
+    joined = joined.lower().replace(". ", " ").replace(".\n", "\n").removesuffix(".")
+    lines = joined.translate(_SPACED_LINES).split("\n")
+    if "." not in joined and "'" not in joined:
+        return [line.split() for line in lines]
+    marked = zip(lines, joined.split("\n"), texts, strict=True)
+    return [
+        words_of(text) if "." in line or "'" in line else plain.split()
+        for plain, line, text in marked
+    ]
 
 
 @cache
@@ -92,6 +114,13 @@ def words_in(text: str, field: str) -> list[str]:
         return words_of(text)
     text = _GROUPED.sub("", normal(text)).replace("'", "")
     return [word.lower() for word in _divided(text)]
+
+
+def words_in_each(texts: Sequence[str], field: str) -> list[list[str]]:
+    """The words of each of several texts in a field."""
+    if field in ("name", "text", *EXACT):
+        return [words_in(text, field) for text in texts]
+    return words_of_each(texts)
 
 
 def numbers_in(text: str) -> list[str]:

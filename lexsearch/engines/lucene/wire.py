@@ -5,8 +5,9 @@ A tree with roots (Sqrt) is worked out from columns: for each subtree below a ro
 each document, which Java remembers. Subtrees go as Lucene's queries, the tree above them as a plan:
 
     L, M query           the query's column; M: which documents match, and no scores
+    K query              which documents match, as L knows it already
     R, W slope intercept plan       slope * root of the score (W: the score) + intercept
-    B, N least must should filter must_not     as Bool; N: no scores
+    B, N least must should filter must_not     as Bool: how many of each, then all; N: no scores
 
 A tree without roots is Q and one query.
 """
@@ -14,6 +15,7 @@ A tree without roots is Q and one query.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import accumulate, chain, pairwise
 from struct import Struct, unpack_from
 from typing import TypeVar
 
@@ -64,6 +66,8 @@ class Requests:
         return head + b"Q" + _query(query.tree if k > 0 else matching(query.tree))
 
     def _plan(self, node: Node, scored: bool) -> bytes:
+        if written := self._written(node, scored):
+            return written
         match node:
             case Sqrt(inner, slope, intercept) if scored:
                 return b"R" + _share(slope) + _share(intercept) + self._plan(inner, True)
@@ -80,28 +84,31 @@ class Requests:
 
     def _bool(self, node: Bool, scored: bool) -> bytes:
         optional = scored or node.least or not (node.must or node.filter)
+        should = node.should if optional else ()
         return (
             (b"B" if scored else b"N")
-            + number(node.least)
-            + self._clauses(node.must, scored)
-            + self._clauses(node.should if optional else (), scored)
-            + self._clauses(node.filter, False)
-            + self._clauses(node.must_not, False)
+            + _head(node.least, node.must, should, node.filter, node.must_not)
+            + b"".join(self._plan(one, scored) for one in (*node.must, *should))
+            + b"".join(self._plan(one, False) for one in (*node.filter, *node.must_not))
         )
 
-    def _clauses(self, nodes: Sequence[Node], scored: bool) -> bytes:
-        return _several(nodes, lambda node: self._plan(node, scored))
+    def _written(self, node: Node, scored: bool) -> bytes | None:
+        """A leaf that is known."""
+        if id(node) in self._scored:
+            written = self._scored[id(node)][1]
+            return (b"L" if scored else b"K") + written
+        if not scored and id(node) in self._matched:
+            return b"M" + self._matched[id(node)][1]
+        return None
 
     def _leaf(self, node: Node, scored: bool) -> bytes:
         known = self._scored if scored else self._matched
-        if id(node) not in known:
-            query = _query(node if scored else matching(node))
-            written = (b"L" if scored else b"M") + number(len(query)) + query
-            if len(known) >= _MOST:
-                known.clear()
-            known[id(node)] = (node, written)
-            return written
-        return known[id(node)][1]
+        query = _query(node if scored else matching(node))
+        written = number(len(query)) + query
+        if len(known) >= _MOST:
+            known.clear()
+        known[id(node)] = (node, written)
+        return (b"L" if scored else b"M") + written
 
 
 def _has_root(node: Node) -> bool:
@@ -130,7 +137,7 @@ def _query(node: Node) -> bytes:
             return b"X" + text(field) + text(beginning)
         case Bool(must, should, filters, must_not, least):
             groups = (must, should, filters, must_not)
-            return b"B" + number(least) + b"".join(_several(group, _query) for group in groups)
+            return b"B" + _head(least, *groups) + b"".join(map(_query, chain(*groups)))
         case Boost(inner, weight):
             return b"W" + _share(weight) + _query(inner)
         case Constant(inner):
@@ -141,6 +148,10 @@ def _query(node: Node) -> bytes:
             return b"A"
 
 
+def _head(least: int, *groups: Sequence[Node]) -> bytes:
+    return number(least) + b"".join(number(len(group)) for group in groups)
+
+
 def _several(rows: Sequence[T], write: Callable[[T], bytes]) -> bytes:
     return number(len(rows)) + b"".join(map(write, rows))
 
@@ -149,13 +160,9 @@ def top_docs(reply: bytes) -> TopDocs:
     """The answer to a search."""
     total, n = unpack_from(">ii", reply)
     scores = unpack_from(f">{n}f", reply, 8)
-    lengths = unpack_from(f">{n}i", reply, 8 + 4 * n)
-    at = 8 + 8 * n
-    best = []
-    for score, length in zip(scores, lengths, strict=True):
-        best.append(ScoredDoc(reply[at : at + length].decode(), score))
-        at += length
-    return TopDocs(best, total)
+    ends = [*accumulate(unpack_from(f">{n}i", reply, 8 + 4 * n), initial=8 + 8 * n)]
+    ids = [reply[start:end].decode() for start, end in pairwise(ends)]
+    return TopDocs(list(map(ScoredDoc, ids, scores)), total)
 
 
 def numbers(reply: bytes) -> tuple[int, ...]:

@@ -25,7 +25,7 @@ final class Columns {
       if (column != null) return column;
     }
     BytesRef copy = BytesRef.deepCopyOf(query); // not all that came with it
-    Column column = Column.of(searcher, Queries.read(new In(copy.bytes)), scored);
+    Column column = Sums.of(searcher, new In(copy.bytes), scored);
     synchronized (known) {
       if (known.put(new Key(copy, scored, k1, b), column) == null) size += key.size() + column.size();
       Iterator<Map.Entry<Key, Column>> eldest = known.entrySet().iterator();

@@ -30,6 +30,15 @@ final class In {
     return from.hasRemaining();
   }
 
+  int at() {
+    return from.position();
+  }
+
+  /** Read again from a place on. */
+  void back(int at) {
+    from.position(at);
+  }
+
   /** A text, or any bytes; they are not copied. */
   BytesRef raw() {
     int length = from.getInt(), at = from.position();

@@ -26,8 +26,8 @@ abstract class Plan {
   static final class Leaf extends Plan {
     private final Column column;
 
-    Leaf(Column column) {
-      super(column.scores != null);
+    Leaf(Column column, boolean scored) {
+      super(scored);
       this.column = column;
     }
 

@@ -68,8 +68,10 @@ final class Queries {
   private static Query bool(In in) {
     BooleanQuery.Builder builder = new BooleanQuery.Builder();
     builder.setMinimumNumberShouldMatch(in.number());
-    for (Occur how : CLAUSES)
-      for (int left = in.number(); left > 0; left--) builder.add(read(in), how);
+    int[] several = new int[CLAUSES.length];
+    for (int kind = 0; kind < several.length; kind++) several[kind] = in.number();
+    for (int kind = 0; kind < several.length; kind++)
+      for (int left = several[kind]; left > 0; left--) builder.add(read(in), CLAUSES[kind]);
     return builder.build();
   }
 }

@@ -89,8 +89,10 @@ final class State {
     Plan read(char tag, In in) throws IOException {
       switch (tag) {
         case 'L':
+        case 'K':
+          return new Plan.Leaf(columns.of(searcher, k1, b, in.raw(), true), tag == 'L');
         case 'M':
-          return new Plan.Leaf(columns.of(searcher, k1, b, in.raw(), tag == 'L'));
+          return new Plan.Leaf(columns.of(searcher, k1, b, in.raw(), false), false);
         case 'R':
         case 'W':
           float slope = in.share(), intercept = in.share();
@@ -106,10 +108,8 @@ final class State {
     private Plan bool(In in, boolean scored) throws IOException {
       int least = in.number();
       Plan[][] clauses = new Plan[4][];
-      for (int kind = 0; kind < 4; kind++) {
-        clauses[kind] = new Plan[in.number()];
-        for (int i = 0; i < clauses[kind].length; i++) clauses[kind][i] = read(in.tag(), in);
-      }
+      for (int kind = 0; kind < clauses.length; kind++) clauses[kind] = new Plan[in.number()];
+      for (Plan[] each : clauses) for (int i = 0; i < each.length; i++) each[i] = read(in.tag(), in);
       return new Plan.Bool(clauses, least, scored);
     }
   }
