@@ -29,7 +29,7 @@ def _timed(call: Callable[[], Any]) -> tuple[float, Any]:
     return time.perf_counter() - start, found
 
 
-def rank(folder: str, text: str, k: int, mode: str, match: str) -> tuple[float, Any]:
+def rank(folder: str, text: str, k: int, mode: str, match: Any) -> tuple[float, Any]:
     """Seconds, and the hits' doc_ids and scores."""
     index = _index(folder)
     seconds, found = _timed(lambda: index.rank(text, k, mode=mode, match=match))

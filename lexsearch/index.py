@@ -42,7 +42,13 @@ from lexsearch.searching.remote import RemoteSnapshot
 from lexsearch.searching.searcher import MATCHES, MODES, Match
 from lexsearch.searching.snapshot import FolderSnapshot, Snapshots
 from lexsearch.storage.albums import ALBUM, IS, named, put, take
-from lexsearch.storage.settings import Settings, make_index, read_settings, settings_file
+from lexsearch.storage.settings import (
+    Settings,
+    index_folder,
+    make_index,
+    read_settings,
+    settings_file,
+)
 from lexsearch.storage.status import PictureInfo, Status
 from lexsearch.text.changes import keywords_of
 from lexsearch.text.queries import parse, parse_plainly
@@ -99,7 +105,7 @@ class Index:
             address = self.name = os.fspath(path)
             self._snapshots = Snapshots(lambda number: RemoteSnapshot(address, number, weights))
             return
-        folder = self._folder = Path(path).expanduser().absolute()
+        folder = self._folder = index_folder(path)
         self.name = str(folder)
         if settings_file(folder).exists() or not create:
             read_settings(folder)
@@ -547,7 +553,7 @@ class Index:
         """
         from lexsearch.storage.merging import merge
 
-        sources = [Path(folder).expanduser().absolute() for folder in folders]
+        sources = [index_folder(folder) for folder in folders]
         for source in sources:
             read_settings(source)
         with self._writing() as writer:

@@ -285,9 +285,10 @@ def test_reindexing_with_other_parameters(lexsearch_command: Run, photos: Path) 
 
 def every_command() -> list[list[str]]:
     names = []
-    for name, command in cli.commands.items():
-        inner = getattr(command, "commands", {})
-        names += [[name, deeper] for deeper in inner] or [[name]]
+    with cli.make_context("lexsearch", ["status"]) as context:
+        for name in cli.list_commands(context):
+            inner = getattr(cli.get_command(context, name), "commands", {})
+            names += [[name, deeper] for deeper in inner] or [[name]]
     return names
 
 

@@ -198,7 +198,7 @@ def helps(command: Group, names: tuple[str, ...] = ()) -> str:
     """What --help says of every command, as a page."""
     parts = []
     for name in command.list_commands(None):  # type: ignore[arg-type]
-        below = command.commands[name]
+        below = command.get_command(None, name)  # type: ignore[arg-type]
         path = (*names, name)
         if isinstance(below, Group):
             parts.append(helps(below, path))

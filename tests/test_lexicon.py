@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import runpy
 import tomllib
 from collections.abc import Collection
 from functools import cache
@@ -12,7 +13,7 @@ import pytest
 
 import lexsearch.text.lexicon
 from lexsearch.engines import open_engine, open_writer
-from lexsearch.text.lexicon import Alternative, Lexicon
+from lexsearch.text.lexicon import NAMES, NO_KINDS, Alternative, Lexicon
 from lexsearch.text.lexicon.near import near_words
 
 FOLDER = Path(lexsearch.text.lexicon.__file__).parent
@@ -124,10 +125,20 @@ def test_word_forms_meet(terms) -> None:
         assert terms([form])[form] in ((term,), ())  # () for a stop word
 
 
+def test_names_are_keyed_as_they_are_written_by_hand() -> None:
+    maker = runpy.run_path(str(FOLDER.parents[2] / "tools" / "make_names.py"))
+    written = "".join([maker["HEADER"], *maker["lines"]()])
+    assert NAMES.read_text("utf-8") == written, "run python tools/make_names.py"
+
+
+def test_words_without_kinds_are_keys(terms) -> None:
+    assert all(terms([word])[word] == (word,) for word in NO_KINDS)
+
+
 def test_names_that_come_along_go_both_ways(terms) -> None:
     lexicon = Lexicon(terms)
     stored = tomllib.loads((FOLDER / "names.toml").read_text("utf-8"))
-    assert stored.keys() == {"kinds", "same", "without"}
+    assert stored.keys() == {"kinds", "same"}
     for word, others in stored["same"].items():
         for other in others:
             if terms([word])[word] != terms([other])[other]:

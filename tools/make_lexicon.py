@@ -320,7 +320,7 @@ def main(folder: Path, words: Path) -> None:
     from lexsearch.engines.lucene import bridge
 
     write_forms(folder)
-    bridge.load.cache_clear()  # from here on with the new word forms
+    bridge.call(None, "forms", str(FORMS))  # from here on with the new ones
     _analysis.ANALYZER = _analysis.LuceneAnalyzer()
     write_kinds(folder, {word.lower() for word in words.read_text().split()})
 

@@ -13,27 +13,40 @@ import os
 import sys
 import traceback
 from contextlib import suppress
+from importlib import import_module
 from typing import NoReturn
 
 import click
 
 from lexsearch._version import __version__
-from lexsearch.cli import (
-    albums,
-    analyzing,
-    captioners,
-    captions,
-    corpora,
-    enhancing,
-    evaluating,
-    indexing,
-    rewriting,
-    searching,
-    serving,
-)
 from lexsearch.cli.terminal import NOT_DONE, examples, say, stop
 from lexsearch.errors import LexsearchError
 
+_COMMANDS = {
+    "index": "indexing:index_command",
+    "query": "searching:query",
+    "enhance": "enhancing:enhance",
+    "rewrite": "rewriting:rewrite",
+    "show": "searching:show",
+    "serve": "serving:serve",
+    "mcp": "serving:mcp",
+    "status": "indexing:status",
+    "remove": "indexing:remove",
+    "merge": "indexing:merge",
+    "captioners": "captioners:captioners",
+    "caption": "captions:caption",
+    "album": "albums:album",
+    "favourite": "albums:favourite",
+    "export": "captions:export_command",
+    "import": "captions:import_command",
+    "reindex": "indexing:reindex",
+    "evaluate": "evaluating:evaluate",
+    "corpus": "corpora:corpus",
+    "analyze": "analyzing:analyze",
+}
+"""Where each is, in the order of a person's first day, not of the alphabet. Only the one that runs
+is loaded.
+"""
 _OTHER_NAMES = {
     **dict.fromkeys(("search", "find", "grep", "ask"), "query"),
     **dict.fromkeys(("add", "scan", "update", "build"), "index"),
@@ -47,10 +60,15 @@ _OTHER_NAMES = {
 
 
 class _Commands(click.Group):
-    """Commands in the order of a person's first day, not of the alphabet."""
-
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self.commands)
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module, _, name = _COMMANDS[cmd_name].partition(":")
+        command: click.Command = getattr(import_module(f"lexsearch.cli.{module}"), name)
+        return command
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -76,31 +94,6 @@ def cli() -> None:
         os.getcwd()
     except FileNotFoundError:  # Java would not even start
         raise LexsearchError("the folder that you are in is gone; cd to another one") from None
-
-
-for command in (
-    indexing.index_command,
-    searching.query,
-    enhancing.enhance,
-    rewriting.rewrite,
-    searching.show,
-    serving.serve,
-    serving.mcp,
-    indexing.status,
-    indexing.remove,
-    indexing.merge,
-    captioners.captioners,
-    captions.caption,
-    albums.album,
-    albums.favourite,
-    captions.export_command,
-    captions.import_command,
-    indexing.reindex,
-    evaluating.evaluate,
-    corpora.corpus,
-    analyzing.analyze,
-):
-    cli.add_command(command)
 
 
 def main() -> None:

@@ -31,6 +31,7 @@ from lexsearch.cli.terminal import (
     printable,
     say,
     say_unknown,
+    search_once,
     weight_option,
 )
 from lexsearch.errors import StorageError
@@ -167,9 +168,6 @@ def query(
     there, "quoted words" stand for themselves alone; text: name: about: date: and like: look
     elsewhere (docs/searching.md). Exits with status 1 when nothing is found.
     """
-    from lexsearch.engines import expect_one_search
-    from lexsearch.index import Index
-
     if bool(text) == bool(topics):
         raise click.UsageError("give either words to search for, or --topics FILE")
     if enhance and (topics or interactive or trec):
@@ -195,7 +193,9 @@ def query(
     if maybe and (topics or trec or interactive or match or also or but or mode == "paper"):
         raise click.UsageError("--maybe goes with an everyday search alone")
     if not (topics or interactive):
-        expect_one_search()
+        search_once(path, asked, mode)
+    from lexsearch.index import Index
+
     with Index(path, create=False) as index:
         if topics or trec:
             from lexsearch.cli.runs import print_run, topics_of
@@ -277,13 +277,13 @@ def show(name: str, path: str, text: str | None, output: str | None, as_json: bo
     Every crop, its words, when and by whom they were said; with --query, a picture with boxes.
     PICTURE is a file, or a doc_id.
     """
-    from lexsearch.engines import expect_one_search
+    if output and not text:
+        raise click.UsageError("--output needs --query")
+    if text:
+        search_once(path, text)
     from lexsearch.index import Index
     from lexsearch.storage.transfer import to_json
 
-    if output and not text:
-        raise click.UsageError("--output needs --query")
-    expect_one_search()
     with Index(path, create=False) as index:
         known = index.describe(name)
         hit = index.explain(text, name) if text else None

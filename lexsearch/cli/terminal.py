@@ -8,14 +8,14 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import quote
 
 import click
 
-from lexsearch.errors import StorageError
+from lexsearch.errors import LexsearchError, StorageError
 from lexsearch.images.filesystem import is_remote
 
 if TYPE_CHECKING:
@@ -59,6 +59,22 @@ index_option = click.option(
     help="The index to use (environment: LEXSEARCH_INDEX); to search, also an address "
     "opensearch+https://HOST:9200/NAME.",
 )
+
+
+def search_once(path: str, text: str, mode: str = "best") -> None:
+    """Before the one search of a command: Java starts, and opens the index, on a thread while
+    Python loads its own part.
+    """
+    from lexsearch.engines import expect_one_search
+    from lexsearch.storage.settings import index_folder, read_settings
+
+    folder = index_folder(path)
+    address = ""
+    with suppress(LexsearchError):  # of which the search will tell
+        address = read_settings(folder).text_index(folder)
+    expect_one_search(address, text, mode)
+
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, one line each.")
 mode_option = click.option(
     "--mode",

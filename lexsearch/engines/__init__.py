@@ -11,11 +11,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from lexsearch.engines.nodes import ScoredQuery, Term
 from lexsearch.records import Document, Passage
 from lexsearch.text.analysis import Analyzer
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from lexsearch.engines.lucene import LuceneEngine
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,17 +198,27 @@ class Engine(ABC):
         """Release files."""
 
 
-def expect_one_search() -> None:
+def expect_one_search(
+    address: str | os.PathLike[str] = "", text: str = "", mode: str = "best"
+) -> None:
     """For a command that ends after one search: make that quick, whatever later ones would take.
 
-    Heeded by an engine that is opened first after this.
+    Heeded by an engine that is opened first after this. address: of the text index that will be
+    opened; one in a folder is opened at once, on a thread, and searched for the words of a text in
+    a mode, so that most of what it takes is loaded when the search comes.
     """
     from lexsearch.engines.lucene.jvm import hurry
 
     hurry()
+    place = os.fspath(address)
+    if place and not place.startswith(MEMORY) and not is_cluster(place):
+        from lexsearch.engines.lucene.ahead import open_ahead
+
+        _opening[place] = open_ahead(Path(place), text, mode)
 
 
 MEMORY = "memory:"
+_opening: dict[str, Future[LuceneEngine]] = {}
 
 
 def is_cluster(address: str | os.PathLike[str]) -> bool:
@@ -235,6 +250,8 @@ def open_engine(address: str | os.PathLike[str]) -> Engine:
     way, EngineUnavailable when the engine cannot run here.
     """
     place = os.fspath(address)
+    if place in _opening:
+        return _opening.pop(place).result()
     if place.startswith(MEMORY):
         from lexsearch.engines.memory import MemoryEngine
 

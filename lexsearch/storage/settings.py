@@ -33,6 +33,11 @@ class Settings:
         return self.engine or str(folder / "lucene")
 
 
+def index_folder(path: str | os.PathLike[str]) -> Path:
+    """The folder of the index that a person names."""
+    return Path(path).expanduser().absolute()
+
+
 def settings_file(folder: Path) -> Path:
     """Where the settings of the index in `folder` are; only an index has this file."""
     return folder / "index.json"

@@ -29,9 +29,18 @@ _METHODS = {
 }
 
 
-@cache
+_loading = threading.Lock()
+
+
 def load() -> Any:
-    """The class. It is declared here, as reflecting on it would take milliseconds."""
+    """The class."""
+    with _loading:
+        return _declared()
+
+
+@cache
+def _declared() -> Any:
+    """It is declared here, as reflecting on it would take milliseconds."""
     jnius = _jvm.start()
     members: dict[str, Any] = {"__javaclass__": _CLASS, "__javaconstructor__": []}
     members |= {name: jnius.JavaStaticMethod(signature) for name, signature in _METHODS.items()}

@@ -1,7 +1,8 @@
 """What else a thing may be called: synonyms, kinds, and the next broader words.
 
-Three layers: kinds.tsv, made from WordNet by tools/make_lexicon.py; names.toml, by hand, for names
-that people give to things in data sets and shops; and a lexicon.toml of one's own:
+Three layers: kinds.tsv, made from WordNet by tools/make_lexicon.py; names.tsv, made by
+tools/make_names.py from names.toml, which is by hand, for names that people give to things in data
+sets and shops; and a lexicon.toml of one's own:
 
     [same]          # words for the same thing, both ways
     couch = ["chesterfield"]
@@ -12,7 +13,6 @@ that people give to things in data sets and shops; and a lexicon.toml of one's o
 from __future__ import annotations
 
 import mmap
-import tomllib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cache, cached_property
 from pathlib import Path
@@ -21,6 +21,20 @@ from typing import NamedTuple
 from lexsearch.errors import LexsearchError
 
 _FOLDER = Path(__file__).parent
+NAMES_BY_HAND, NAMES, KINDS = (_FOLDER / name for name in ("names.toml", "names.tsv", "kinds.tsv"))
+
+# Keys of words whose kinds in WordNet say nothing of a picture: what counts, holds or stands for
+# anything ("a group of people" is no traffic).
+NO_KINDS = frozenset(
+    (
+        *("group", "thing", "set", "piece", "part", "object", "item", "collection", "bunch", "lot"),
+        *("pair", "couple", "number", "amount", "kind", "type", "sort", "series", "variety", "row"),
+        *("unit", "bit", "system", "structure", "form", "style", "side", "top", "bottom", "end"),
+        *("area", "place", "scene", "view", "way", "line"),
+    )
+)
+NOT_KINDS = frozenset(["mouse"])
+"""Words that are no kinds in what is said of pictures: a mouse lies on a desk."""
 _RELATIONS = {"=": "synonym", "<": "kind", ">": "broader"}
 
 
@@ -51,20 +65,12 @@ class Lexicon:
 
     def __init__(self, terms: Terms, own: Path | None = None) -> None:
         self.terms = terms
-        self._layers = [_read(_FOLDER / "names.toml")]
-        if own is not None and own.exists():
-            self._layers.insert(0, _read(own))  # one's own words first
+        self._read = read_names(own) if own is not None and own.exists() else {}
 
     @cached_property
-    def _named(self) -> dict[str, list[Alternative]]:
-        """What the layers say, by key."""
-        named: dict[str, list[Alternative]] = {}
-        for layer in self._layers:
-            terms = self.terms(layer)
-            for word, alternatives in layer.items():
-                if key := " ".join(terms[word]):
-                    named.setdefault(key, []).extend(alternatives)
-        return named
+    def _own(self) -> dict[str, list[Alternative]]:
+        """One's own words by key."""
+        return by_key(self._read, self.terms)
 
     def _key(self, text: str) -> str:
         return " ".join(self.terms([text])[text])
@@ -73,7 +79,7 @@ class Lexicon:
         """What else `text` may be called, the likeliest first; one's own words before others."""
         key = self._key(text)
         found: dict[str, Alternative] = {}
-        for row in self._named.get(key, ()):
+        for row in (*self._own.get(key, ()), *_look_up(NAMES, key)):
             found.setdefault(row.text, row)
         for row in [*found.values()]:  # a tv monitor is called what a tv is called
             if row.relation == "synonym":
@@ -88,22 +94,31 @@ class Lexicon:
 
     def _known(self, key: str) -> list[Alternative]:
         """What kinds.tsv says, but for kinds that say nothing of a picture."""
-        abstract, elsewhere = self._without
         return [
             row
-            for row in _look_up(key)
-            if row.relation != "kind" or (key not in abstract and row.text not in elsewhere)
+            for row in _look_up(KINDS, key)
+            if row.relation != "kind" or (key not in NO_KINDS and row.text not in NOT_KINDS)
         ]
 
-    @cached_property
-    def _without(self) -> tuple[frozenset[str], frozenset[str]]:
-        """(keys of words that bring in no kinds, words that are no kinds)."""
-        stored = tomllib.loads((_FOLDER / "names.toml").read_text("utf-8"))["without"]
-        keys = frozenset(map(self._key, stored["kinds"]))
-        return keys, frozenset(stored["other"])
+
+def by_key(
+    names: Mapping[str, Sequence[Alternative]], terms: Terms
+) -> dict[str, list[Alternative]]:
+    """Alternatives of words, by what `terms` makes of the words."""
+    found: dict[str, list[Alternative]] = {}
+    keys = terms(names)
+    for word, alternatives in names.items():
+        if key := " ".join(keys[word]):
+            found.setdefault(key, []).extend(alternatives)
+    return found
 
 
-def _read(file: Path) -> dict[str, list[Alternative]]:
+def read_names(file: Path) -> dict[str, list[Alternative]]:
+    """Names in a TOML file, by the word that they are names for; LexsearchError tells what a
+    lexicon looks like.
+    """
+    import tomllib
+
     try:
         stored = tomllib.loads(file.read_text("utf-8"))
         rows: dict[str, list[Alternative]] = {}
@@ -128,9 +143,9 @@ def _words(listed: object) -> list[str]:
     return listed
 
 
-def _look_up(key: str) -> list[Alternative]:
-    """The alternatives in kinds.tsv, found by bisection: its lines are in order of bytes."""
-    data, wanted = _open_kinds(), key.encode()
+def _look_up(file: Path, key: str) -> list[Alternative]:
+    """The alternatives in a .tsv, found by bisection: its lines are in order of bytes."""
+    data, wanted = _mapped(file), key.encode()
     low, high = 0, len(data)
     while low < high:
         start = data.rfind(b"\n", 0, (low + high) // 2) + 1
@@ -152,6 +167,6 @@ def _parse(line: str) -> Iterator[Alternative]:
 
 
 @cache
-def _open_kinds() -> mmap.mmap:
-    with open(_FOLDER / "kinds.tsv", "rb") as file:
-        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+def _mapped(file: Path) -> mmap.mmap:
+    with file.open("rb") as opened:
+        return mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)
