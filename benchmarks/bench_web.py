@@ -7,7 +7,8 @@ The server is a process of its own, without its limit of requests a second; eigh
 threads of this one, with a connection each. Beside it the bare engine, in a process of its own:
 queries through `Index.search`, one after another, with evidence as the API gives it. Either no
 query is asked twice, or the same 200 are asked over and over, which the server answers from memory.
-Clients, server and engine share the same cores.
+Then one server process and several (--workers) in turn. Clients, server and engine share the same
+cores.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ def main() -> None:
     parser.add_argument("--documents", type=int, default=100_000)
     parser.add_argument("--words", type=int, default=300, help="a document")
     parser.add_argument("--seconds", type=float, default=10.0, help="to count searches for")
+    parser.add_argument("--workers", type=int, default=2, help="to measure beside a single one")
     parser.add_argument("--keep", type=Path, help="where the index is made, or used again")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
@@ -54,6 +56,11 @@ def main() -> None:
                 for again in (False, True)
                 for clients in (1, _CLIENTS)
             }
+        shared: dict[int, list[float]] = {}
+        for workers in (1, options.workers, 1, options.workers):  # in turn
+            with serving(index, place, workers) as port:
+                rate = searches_a_second(port, _CLIENTS, False, options.seconds)
+            shared.setdefault(workers, []).append(rate)
     print(f"{options.documents:,} documents of {options.words:,} words, queries of two keywords\n")
     first, last = statistics.median(page), statistics.quantiles(page, n=20)[-1]
     table(
@@ -66,6 +73,13 @@ def main() -> None:
         new, again = rates[clients, False], rates[clients, True]
         rows.append((f"JSON API, {name}", f"{new:.0f}", f"{again:.0f}"))
     table(("10 hits with evidence, searches a second", "new queries", "asked again"), rows)
+    print()
+    one, *more = (statistics.mean(each) for each in shared.values())
+    rows = [
+        (str(name), f"{rate:.0f}", f"{rate / one:.2f}")
+        for name, rate in zip(shared, (one, *more), strict=True)
+    ]
+    table((f"workers ({_CLIENTS} clients, new queries)", "searches a second", "ratio"), rows)
 
 
 def queries(seed: int = 3) -> list[str]:
@@ -111,11 +125,11 @@ def _rate(
 
 
 @contextmanager
-def serving(index: Path, place: Path) -> Iterator[int]:
+def serving(index: Path, place: Path, workers: int = 1) -> Iterator[int]:
     """The page of an index in a process of its own; the port."""
     context = multiprocessing.get_context("spawn")
     told, tells = context.Pipe(duplex=False)
-    process = context.Process(target=serve, args=(index, place / "cache", tells))
+    process = context.Process(target=serve, args=(index, place / "cache", workers, tells))
     process.start()
     try:
         yield told.recv()
@@ -124,7 +138,7 @@ def serving(index: Path, place: Path) -> Iterator[int]:
         process.join()
 
 
-def serve(place: Path, cache: Path, tells: Any) -> None:
+def serve(place: Path, cache: Path, workers: int, tells: Any) -> None:
     import lexsearch
     from lexsearch.web import Limits
     from lexsearch.web.server import listen, serve_until_stopped
@@ -132,7 +146,7 @@ def serve(place: Path, cache: Path, tells: Any) -> None:
     with lexsearch.open(place) as index:
         socket = listen("127.0.0.1", 0)
         tells.send(socket.getsockname()[1])
-        serve_until_stopped(index, socket, limits=Limits(rate=0), cache=cache)
+        serve_until_stopped(index, socket, workers, limits=Limits(rate=0), cache=cache)
 
 
 class Client:

@@ -7,6 +7,7 @@ import contextlib
 import io
 import json
 import os
+import signal
 import socket
 import time
 from collections.abc import Iterator
@@ -787,3 +788,52 @@ thread.join()
         folder / "index",
     )
     assert done.stdout.split("\n")[:3] == ["True True", "200", "red.png"], done.stderr
+
+
+# Several workers
+
+
+def workers_of(process: int) -> set[int]:
+    """The processes that a server started to share its work."""
+    found = set()
+    for place in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it has ended
+            parent = int((place / "stat").read_text().rpartition(")")[2].split()[1])
+            if parent == process and b"spawn_main" in (place / "cmdline").read_bytes():
+                found.add(int(place.name))
+    return found
+
+
+def gone(processes: set[int]) -> bool:
+    """Whether all have ended, in a while."""
+    for _ in range(600):
+        if not any(Path(f"/proc/{one}/cmdline").exists() for one in processes):
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def test_workers_share_the_work_and_end_together(folder: Path, serve: Serve) -> None:
+    with serve(folder / "index", "--token", TOKEN, "--workers", "2") as server:
+        assert search(server, "red")["hits"][0]["name"] == "red.png"
+        workers = workers_of(server.process.pid)
+        assert len(workers) == 2
+        ids = [f"many-{number}" for number in range(12)]
+        with ThreadPoolExecutor(6) as pool:
+            answers = list(pool.map(lambda doc_id: edit(server, doc_id, "corrected"), ids))
+        assert [answer.status_code for answer in answers] == [200] * len(ids)
+        server.process.send_signal(signal.SIGINT)
+        assert server.process.wait(60) == 130
+        assert gone(workers)
+    with lexsearch.open(folder / "index") as index:
+        assert index.search("corrected", 1).total == len(ids)
+        for doc_id in ids:
+            index.edit_caption(doc_id, None)
+
+
+def test_workers_end_where_the_server_is_killed(folder: Path, serve: Serve) -> None:
+    with serve(folder / "index", "--workers", "2") as server:
+        assert search(server, "red")["total"] == 1
+        workers = workers_of(server.process.pid)
+        server.process.kill()
+        assert gone(workers)

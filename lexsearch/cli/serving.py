@@ -53,6 +53,14 @@ from lexsearch.extras import require
     help="Let everybody who sees the page download the picture files, with what they say of where "
     "and when they were taken; by default only this machine's own browser can.",
 )
+@click.option(
+    "--workers",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1, 64),
+    help="Processes that share the work, each with Java and memory of its own: as many as cores "
+    "where many people search.",
+)
 @click.option("--open", "open_browser", is_flag=True, help="Open the page in your browser.")
 def serve(
     path: str,
@@ -63,6 +71,7 @@ def serve(
     token: str | None,
     read_only: bool | None,
     originals: bool,
+    workers: int,
     open_browser: bool,
 ) -> None:
     """Show the pictures on a web page.
@@ -91,6 +100,7 @@ def serve(
         serve_until_stopped(
             index,
             socket,
+            workers,
             hosts=["localhost", host, *names],
             password=password,
             token=token,

@@ -61,7 +61,7 @@ def app(
         page; else only to requests from this machine.
     cache: the folder for thumbnails; by default in the user's cache folder.
     """
-    token = token or os.environ.get("LEXSEARCH_TOKEN") or _agreed_token(index)
+    token = token or agreed_token(index)
     thumbnails = Thumbnails(cache or _cache() / "thumbnails")
     site = make_api(index, thumbnails, read_only=read_only, originals=originals)
     templates = Jinja2Templates(_HERE / "templates")
@@ -82,10 +82,12 @@ def app(
     return Guard(site, token=token, hosts=hosts, password=password, limits=limits or Limits())
 
 
-def _agreed_token(index: Index) -> str:
-    """The same for every worker that serves this index: made of a secret that is kept in the
-    user's cache folder. Where that cannot be written, another one for each process.
+def agreed_token(index: Index) -> str:
+    """LEXSEARCH_TOKEN, or the same for every process that serves this index: made of a secret that
+    is kept in the user's cache folder. Where that cannot be written, another one for each.
     """
+    if told := os.environ.get("LEXSEARCH_TOKEN"):
+        return told
     place = _cache() / "secret"
     try:
         place.parent.mkdir(parents=True, exist_ok=True)

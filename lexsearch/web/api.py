@@ -87,9 +87,10 @@ def make_api(index: Index, thumbnails: Thumbnails, *, read_only: bool, originals
         here = bool(request.scope.get(LOCAL_CLIENT))
         return here, here or originals
 
-    def check_writable() -> None:
+    async def write(change: Callable[[], dict[str, Any]]) -> Response:
         if read_only:
             raise Refusal(403, "this page only reads (it was started with --read-only)")
+        return Json(await writing.run(service.when_free, index, change))
 
     @api.get("/api/search", response_model=schemas.Found, responses=_problems(404, 422))
     async def search(
@@ -186,16 +187,14 @@ def make_api(index: Index, thumbnails: Thumbnails, *, read_only: bool, originals
     )
     async def edit(request: Request, caption: schemas.CaptionEdit) -> Response:
         """Correct what is said of a crop, for good; null takes the correction back."""
-        check_writable()
-        return Json(await writing.run(service.edit, index, caption, *rights(request)))
+        return await write(lambda: service.edit(index, caption, *rights(request)))
 
     @api.put(
         "/api/denial", response_model=schemas.Picture, responses=_problems(400, 403, 404, 409, 422)
     )
     async def deny(request: Request, denial: schemas.Denial) -> Response:
         """Never say these words or phrases of a picture, in any form; or allow them again."""
-        check_writable()
-        return Json(await writing.run(service.deny, index, denial, *rights(request)))
+        return await write(lambda: service.deny(index, denial, *rights(request)))
 
     @api.put(
         "/api/favourite",
@@ -204,16 +203,14 @@ def make_api(index: Index, thumbnails: Thumbnails, *, read_only: bool, originals
     )
     async def favourite(change: schemas.FavouriteChange) -> Response:
         """Mark pictures as favourites, which is:favourite finds, or no more."""
-        check_writable()
-        return Json(await writing.run(service.favourite, index, change))
+        return await write(lambda: service.favourite(index, change))
 
     @api.put(
         "/api/album", response_model=schemas.Gathered, responses=_problems(400, 403, 404, 409, 422)
     )
     async def album(change: schemas.AlbumChange) -> Response:
         """Put pictures into an album, which album:NAME finds, or take them out of it."""
-        check_writable()
-        return Json(await writing.run(service.gather, index, change))
+        return await write(lambda: service.gather(index, change))
 
     @api.get("/api/status", response_model=schemas.State)
     async def status() -> Response:

@@ -1,22 +1,25 @@
-"""Serve the page from this process: uvicorn, with bounds for slow and many clients."""
+"""Serve the page from this process, or several: uvicorn, with bounds for slow and many clients."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import multiprocessing
 import os
 import socket as sockets
 import threading
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.supervisors import Multiprocess
 
 from lexsearch.errors import LexsearchError
-from lexsearch.web import app
-
-if TYPE_CHECKING:
-    from lexsearch.index import Index
+from lexsearch.index import Index
+from lexsearch.web import agreed_token, app
+from lexsearch.web.guard import App
 
 _CONNECTIONS = 512
 _FIRST_REQUEST = 5.0  # seconds that a client may take to say what it wants
@@ -55,10 +58,29 @@ def listen(host: str, port: int) -> sockets.socket:
         ) from error
 
 
-def serve_until_stopped(index: Index, socket: sockets.socket, **options: Any) -> None:
-    """Serve the page of an index, with the options of `lexsearch.web.app`, until Ctrl-C."""
-    config = uvicorn.Config(
-        app(index, **options),
+def serve_until_stopped(
+    index: Index, socket: sockets.socket, workers: int = 1, **options: Any
+) -> None:
+    """Serve the page of an index, with the options of `lexsearch.web.app`, until Ctrl-C.
+
+    workers: processes that share the work; each opens the index for itself. One that dies is
+        replaced; all end with this process, however it ends.
+    """
+    if workers == 1:
+        threading.Thread(target=_warm_up, args=(index,)).start()
+        uvicorn.Server(_config(app(index, **options))).run(sockets=[socket])
+        return
+    options["token"] = options.get("token") or agreed_token(index)
+    opened = partial(_open_app, index.name, options)
+    supervisor = _Supervisor(_config(opened, factory=True, workers=workers), [socket])
+    supervisor.run()
+    if supervisor.interrupted:
+        raise KeyboardInterrupt
+
+
+def _config(served: Any, **more: Any) -> uvicorn.Config:
+    return uvicorn.Config(
+        served,
         http=_Impatient,
         ws="none",
         lifespan="off",
@@ -69,9 +91,31 @@ def serve_until_stopped(index: Index, socket: sockets.socket, **options: Any) ->
         timeout_keep_alive=10,
         timeout_graceful_shutdown=3,
         h11_max_incomplete_event_size=32 * 1024,
+        **more,
     )
+
+
+class _Supervisor(Multiprocess):
+    interrupted = False
+
+    def handle_int(self) -> None:
+        self.interrupted = True
+        super().handle_int()
+
+
+def _open_app(name: str, options: Mapping[str, Any]) -> App:
+    """The application of one worker."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    index = Index(name, create=False)
     threading.Thread(target=_warm_up, args=(index,)).start()
-    uvicorn.Server(config).run(sockets=[socket])
+    return app(index, **options)
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
 
 
 def _warm_up(index: Index) -> None:

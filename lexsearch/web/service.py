@@ -9,7 +9,7 @@ import os
 import time
 from typing import TYPE_CHECKING, Any
 
-from lexsearch.errors import ImageError, QueryError
+from lexsearch.errors import ImageError, IndexLocked, QueryError
 from lexsearch.images.filesystem import open_file
 from lexsearch.records import FAVOURITE, Hit, Keyword, Query
 from lexsearch.storage.albums import ALBUM, IS, albums_in, is_favourite
@@ -18,7 +18,7 @@ from lexsearch.web.asking import NotFound, read, shown, told, with_all
 from lexsearch.web.thumbnails import SIDES, Thumbnails
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from lexsearch.index import Index
     from lexsearch.records import Box, Suggestion
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _SHOWN_FAILURES = 1000
 _MOST_FOLDERS = 2000
+_PATIENCE = 20.0  # seconds; a request may take 30
 _NOT_CAPTIONS = {"seen", DENIED, ALBUM, IS}  # boxes of things that captions name; told apart
 _OF_THE_FILE = {"about", "date"}  # such as where and when a picture was taken
 
@@ -277,6 +278,18 @@ def gather(index: Index, wanted: AlbumChange) -> Object:
         _place(index, doc_id)
     change = index.remove_from_album if wanted.undo else index.add_to_album
     return {"changed": change(wanted.album, *wanted.doc_ids)}
+
+
+def when_free(index: Index, change: Callable[[], Object]) -> Object:
+    """Make a change; a moment later where another worker makes one, but not behind who indexes."""
+    until = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            return change()
+        except IndexLocked:
+            if index.running() or time.monotonic() > until:
+                raise
+            time.sleep(0.02)
 
 
 def state(index: Index, writable: bool) -> Object:
