@@ -11,6 +11,7 @@ import subprocess
 import sys
 import termios
 import time
+import zipfile
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import unquote
@@ -129,6 +130,17 @@ def test_a_run_of_many_queries(run: Run, folder: Path) -> None:
 def test_topics_or_words_but_not_both(run: Run) -> None:
     assert run("query").returncode == 2
     assert run("query", "red", "--topics", "topics.tsv").returncode == 2
+
+
+def test_the_files_of_the_hits_as_an_archive(run: Run, folder: Path, tmp_path: Path) -> None:
+    packed = tmp_path / "hits.zip"
+    ran = run("query", "whole", "--zip", packed)
+    assert (ran.returncode, "wrote" in ran.stderr) == (0, True)
+    with zipfile.ZipFile(packed) as archive:
+        assert archive.testzip() is None
+        names = archive.namelist()
+        assert set(names) == {"red.png", "sub/two words & ü.png", "new\nline.png"}
+        assert all(archive.read(name) == (folder / "photos" / name).read_bytes() for name in names)
 
 
 def test_a_contact_sheet(run: Run, tmp_path: Path) -> None:

@@ -26,7 +26,8 @@ ROWS = (
     {"storage"},
     {"searching", "indexing"},
     {"index"},
-    {"evaluation", "display", "web"},
+    {"evaluation", "display"},
+    {"web"},
     {"rewriting"},
     {""},  # lexsearch/__init__.py, the door
     {"cli"},

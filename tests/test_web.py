@@ -10,6 +10,7 @@ import os
 import signal
 import socket
 import time
+import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -476,6 +477,36 @@ def test_what_is_no_album_is_refused_in_words(server: Server) -> None:
         assert refused.json()["error"]
     assert put(server, "album", album="a", doc_ids=[OUTSIDE + "x"]).status_code == 404
     assert put(server, "favourite", doc_ids=[]).status_code == 422
+
+
+# Several pictures
+
+
+def test_several_pictures_are_packed_drawn_and_told(server: Server, folder: Path) -> None:
+    ids = [id_of(server, colour) for colour in ("red", "green")]
+    packed = server.get("/api/archive", id=[*ids, ids[0], "gone", OUTSIDE])
+    assert packed.headers["content-disposition"] == 'attachment; filename="pictures.zip"'
+    with zipfile.ZipFile(io.BytesIO(packed.content)) as archive:
+        assert archive.testzip() is None
+        names = archive.namelist()
+        assert archive.read("red.png") == (folder / "photos" / "red.png").read_bytes()
+        told = archive.read(names[-1]).decode()
+    assert names == ["red.png", "green.png", "not in this archive.txt"]
+    assert "passwd: no picture" in told
+    assert "x.png: no picture" in told
+    sheet = server.get("/api/sheet", id=ids)
+    assert Image.open(io.BytesIO(sheet.content)).format == "JPEG"
+    assert server.get("/api/sheet", id="gone").status_code == 404
+    known = server.get("/api/selection", id=ids, q="red").json()
+    assert [one["words"] for one in known] == [["red"], []]
+    assert known[0]["paths"] == [str(folder / "photos" / "red.png")]
+    through = {"x-forwarded-for": "10.0.0.1"}
+    address = f"{server.url}/api/archive?id={ids[0]}"
+    assert requests.get(address, headers=through, timeout=30).status_code == 403
+    address = f"{server.url}/api/selection?id={ids[0]}"
+    assert requests.get(address, headers=through, timeout=30).json()[0]["paths"] == ["red.png"]
+    assert server.get("/api/selection", id="nobody").status_code == 404
+    assert server.get("/api/archive", id=["x"] * 501).status_code == 422
 
 
 # The guard

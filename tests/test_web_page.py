@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import time
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -324,6 +325,107 @@ def test_favourites_and_albums_are_kept_found_and_taken_back(open_page) -> None:
     page.keyboard.press("f")
     expect(page.locator(".heart[aria-pressed=true]")).to_have_count(0)
     search(page, "album:" + "x" * 1900)
+    expect(page.locator("#summary")).to_contain_text("No picture")
+
+
+def chosen(page: Page) -> int:
+    return page.locator(".pick[aria-checked=true]").count()
+
+
+def test_pictures_are_selected_by_click_shift_keys_and_drag(open_page) -> None:
+    page = open_page("?q=red, blue")
+    tiles, told = page.locator(".tile"), page.locator("#selected")
+    page.keyboard.press("ArrowDown")
+    expect(page.get_by_role("toolbar", name="Selected pictures")).to_be_hidden()
+    tiles.nth(1).hover()
+    tiles.nth(1).get_by_role("checkbox").click()
+    expect(told).to_have_text("1 picture selected")
+    assert serious(page) == []
+    tiles.nth(3).locator(".thumb").click(modifiers=["Shift"])
+    expect(told).to_have_text("3 pictures selected")
+    tiles.nth(2).locator(".thumb").click()  # while some are, a click selects
+    expect(told).to_have_text("2 pictures selected")
+    page.keyboard.press("Escape")
+    expect(told).to_be_hidden()
+    tiles.nth(0).locator("a").focus()
+    page.keyboard.press("Shift+ArrowRight")
+    expect(told).to_have_text("2 pictures selected")
+    page.keyboard.press("x")
+    expect(told).to_have_text("1 picture selected")
+    page.keyboard.press("Control+a")
+    assert chosen(page) == tiles.count()
+    page.keyboard.press("Enter")  # opens all the same
+    expect(page.locator("#viewer")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Clear").click()
+    box, end = tiles.nth(0).bounding_box(), tiles.nth(1).bounding_box()
+    page.mouse.move(box["x"] + 20, box["y"] + 60)
+    page.mouse.down()
+    page.mouse.move(end["x"] + 30, end["y"] + 90, steps=5)
+    expect(page.locator(".band")).to_be_visible()
+    page.mouse.up()
+    expect(told).to_have_text("2 pictures selected")
+    expect(page.locator("#viewer")).to_be_hidden()  # a drag is no click
+    search(page, "green")
+    expect(told).to_be_hidden()
+
+
+def test_a_finger_that_rests_selects_on_a_phone(open_page) -> None:
+    size = {"width": 390, "height": 800}
+    page = open_page("?q=red, blue", viewport=size, has_touch=True, is_mobile=True)
+    touch = page.context.new_cdp_session(page)
+    box = first(page).bounding_box()
+    point = [{"x": box["x"] + 40, "y": box["y"] + 40, "id": 0}]
+    touch.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": point})
+    expect(page.locator("#selected")).to_have_text("1 picture selected")
+    touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    page.locator(".tile").nth(1).locator("a").tap()
+    expect(page.locator("#selected")).to_have_text("2 pictures selected")
+    bar = page.locator("#selection").bounding_box()
+    assert bar["x"] >= 0
+    assert bar["x"] + bar["width"] <= size["width"]
+
+
+def test_a_selection_is_exported_copied_and_kept(open_page, folder: Path) -> None:
+    page = open_page("?q=red, blue")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    picks = page.locator(".tile .pick")
+    for number in (0, 1):
+        page.locator(".tile").nth(number).hover()
+        picks.nth(number).click()
+    bar = page.locator("#selection")
+    bar.get_by_role("button", name="Copy paths").click()
+    expect(page.locator("#toast")).to_contain_text("2 paths copied")
+    paths = page.evaluate("navigator.clipboard.readText()").splitlines()
+    assert [Path(path).parent for path in paths] == [folder / "photos"] * 2
+    with page.expect_download() as saved:
+        bar.get_by_role("button", name="ZIP").click()
+    with zipfile.ZipFile(saved.value.path()) as archive:
+        packed = {name: archive.read(name) for name in archive.namelist()}
+    assert packed == {Path(path).name: Path(path).read_bytes() for path in paths}
+    with page.expect_download() as saved:
+        bar.get_by_role("button", name="JSON").click()
+    known = json.loads(Path(saved.value.path()).read_text())
+    assert [one["paths"][0] for one in known] == paths
+    assert all({"red", "blue"} <= set(one["words"]) for one in known)
+    with page.expect_download() as saved:
+        bar.get_by_role("button", name="Contact sheet").click()
+    with Image.open(saved.value.path()) as sheet:
+        assert sheet.format == "JPEG"
+        assert min(sheet.size) > 150
+    bar.get_by_role("button", name="Favourite").click()
+    expect(page.locator(".heart[aria-pressed=true]")).to_have_count(2)
+    bar.get_by_role("button", name="Favourite").click()
+    expect(page.locator(".heart[aria-pressed=true]")).to_have_count(0)
+    bar.get_by_role("button", name="Album").click()
+    page.get_by_label("Name of a new album").fill("pairs")
+    page.keyboard.press("Enter")
+    expect(page.locator("#toast")).to_contain_text("2 pictures kept in pairs")
+    search(page, "album:pairs")
+    expect(page.locator(".tile")).to_have_count(2)
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Control+a")
+    bar.get_by_role("button", name="Take out of album").click()
     expect(page.locator("#summary")).to_contain_text("No picture")
 
 

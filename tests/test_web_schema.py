@@ -54,4 +54,4 @@ def test_answers_are_as_documented(tmp_path: Path, serve: Serve) -> None:
             check=False,
         )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "Tested: 14" in done.stdout
+    assert "Tested: 17" in done.stdout

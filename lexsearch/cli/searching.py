@@ -6,7 +6,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -79,6 +79,7 @@ class _Words(click.Command):
         "lexsearch query dog -i",
         "lexsearch query dog --paths -0 | xargs -0 ls -l",
         "lexsearch query dog --sheet dogs.png",
+        "lexsearch query is:favourite -k 500 --zip favourites.zip",
         "lexsearch query --topics topics.tsv --trec -k 1000 > run.trec",
     ),
 )
@@ -130,6 +131,9 @@ class _Words(click.Command):
 @click.option(
     "--sheet", type=click.Path(dir_okay=False), help="Write the hits' pictures as one PNG."
 )
+@click.option(
+    "--zip", "archive", type=click.Path(dir_okay=False), help="Write the hits' files as one ZIP."
+)
 @click.option("--thumbnails/--no-thumbnails", default=None, help="Show pictures in the terminal.")
 @click.option("--open", "open_hits", is_flag=True, help="Open the hits in the system's viewer.")
 def query(
@@ -159,6 +163,7 @@ def query(
     topics: Path | None,
     trec: bool,
     sheet: str | None,
+    archive: str | None,
     thumbnails: bool | None,
     open_hits: bool,
 ) -> None:
@@ -205,7 +210,9 @@ def query(
             several = {"also": also, "fuse": fuse, "weight": weight}
             print_run(index, many, k, mode, match or "any", several)
             return
-        if interactive and (as_json or paths or null or sheet or match or also or mode == "paper"):
+        if interactive and (
+            as_json or paths or null or sheet or archive or match or also or mode == "paper"
+        ):
             raise click.UsageError("-i goes with -k, --explain and --thumbnails alone")
         if interactive:
             from lexsearch.cli.rounds import go_on
@@ -238,6 +245,8 @@ def query(
             pictures = [(hit.path, _caption(hit)) for hit in results if hit.path]
             if pictures:
                 _save(contact_sheet(pictures), sheet)
+        if archive and results:
+            _pack(index, results, archive)
         if open_hits:
             _open_hits(results)
         if not (as_json or paths or null):
@@ -319,6 +328,23 @@ def _save(picture: Image.Image, file: str) -> None:
     except (OSError, ValueError) as error:  # ValueError: no format has this ending
         raise StorageError(f"{file} could not be written: {error}") from error
     say(f"wrote {file}")
+
+
+def _pack(index: Index, hits: Sequence[Hit], file: str) -> None:
+    from lexsearch.display.archives import MISSING, zipped
+
+    names = index.relative_paths([hit.doc_id for hit in hits])
+    files = [
+        (os.path.basename(hit.path) if os.path.isabs(name) else name, hit.path)
+        for hit in hits
+        if hit.path
+        for name in names[hit.doc_id][:1]
+    ]
+    with click.open_file(file, "wb", atomic=True) as output:
+        for part in zipped(files):
+            output.write(part)
+    lost = [path for _, path in files if not os.path.exists(path)]
+    say(f"wrote {file}" + (f"; {len(lost)} files are gone, see {MISSING!r} in it" if lost else ""))
 
 
 def _hit_object(hit: Hit) -> dict[str, object]:

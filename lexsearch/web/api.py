@@ -13,11 +13,13 @@ from urllib.parse import quote
 from fastapi import FastAPI, Query
 from fastapi.exceptions import RequestValidationError
 from pydantic import Field
+from starlette.concurrency import iterate_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
 
 from lexsearch._version import __version__
+from lexsearch.display.archives import zipped
 from lexsearch.errors import (
     IndexLocked,
     IndexReadOnly,
@@ -31,7 +33,7 @@ from lexsearch.web import schemas, service
 from lexsearch.web.asking import NotFound, shown
 from lexsearch.web.cache import Searches, as_json
 from lexsearch.web.completing import Completions
-from lexsearch.web.guard import LOCAL_CLIENT, Refusal
+from lexsearch.web.guard import LOCAL_CLIENT, UNHURRIED, Refusal
 from lexsearch.web.thumbnails import SIDES, Thumbnails
 from lexsearch.web.workers import Workers
 
@@ -59,6 +61,9 @@ _SIDE = Side(320)
 Text = Annotated[str, Query(max_length=2000)]
 Several = Annotated[Sequence[Annotated[str, Field(max_length=500)]], Query(max_length=20)]
 Id = Annotated[str, Query(alias="id", max_length=500)]
+Ids = Annotated[
+    list[Annotated[str, Field(max_length=500)]], Query(alias="id", min_length=1, max_length=500)
+]
 
 
 class Json(JSONResponse):
@@ -86,6 +91,10 @@ def make_api(index: Index, thumbnails: Thumbnails, *, read_only: bool, originals
         """Whether the client is at this machine, and whether it may have the files themselves."""
         here = bool(request.scope.get(LOCAL_CLIENT))
         return here, here or originals
+
+    def check_may_have_files(request: Request) -> None:
+        if not rights(request)[1]:
+            raise Refusal(403, "this server gives no original files (--originals would)")
 
     async def write(change: Callable[[], dict[str, Any]]) -> Response:
         if read_only:
@@ -172,8 +181,8 @@ def make_api(index: Index, thumbnails: Thumbnails, *, read_only: bool, originals
         """The file of one picture, to be saved: for requests from this machine alone, unless the
         server was started with --originals.
         """
-        if not rights(request)[1]:
-            raise Refusal(403, "this server gives no original files (--originals would)")
+        check_may_have_files(request)
+        request.scope[UNHURRIED]()
         path = await drawing.run(service.original, index, thumbnails, doc_id)
         name, kind = shown(os.path.basename(path)), "application/octet-stream"
         headers = {"cache-control": "no-store"}
@@ -181,6 +190,40 @@ def make_api(index: Index, thumbnails: Thumbnails, *, read_only: bool, originals
             return FileResponse(path, media_type=kind, filename=name, headers=headers)
         headers["content-disposition"] = f"attachment; filename*=utf-8''{quote(name)}"
         return Response(await drawing.run(service.content, path), media_type=kind, headers=headers)
+
+    @api.get("/api/selection", response_model=list[schemas.Selected], responses=_problems(404, 422))
+    async def selection(request: Request, doc_ids: Ids, q: Text = "") -> Response:
+        """What is found in several pictures, and where they lie."""
+        here, _ = rights(request)
+        return Json(await searching.run(service.selection, index, doc_ids, q, here))
+
+    @api.get(
+        "/api/sheet",
+        response_class=Response,
+        responses={200: {"content": {"image/jpeg": {}}}, **_problems(404, 422)},
+    )
+    async def sheet(request: Request, doc_ids: Ids) -> Response:
+        """Several pictures on one, each above its name, as JPEG."""
+        request.scope[UNHURRIED]()
+        made = await drawing.run(service.sheet, index, thumbnails, doc_ids)
+        return Response(made, media_type="image/jpeg", headers=_saved_as("pictures.jpg"))
+
+    @api.get(
+        "/api/archive",
+        response_class=Response,
+        responses={200: {"content": {"application/zip": {}}}, **_problems(403, 422)},
+    )
+    async def archive(request: Request, doc_ids: Ids) -> Response:
+        """The files of several pictures as a ZIP archive, for those who may have one. What has no
+        file is named in a text in it.
+        """
+        check_may_have_files(request)
+        request.scope[UNHURRIED]()
+        files, missing = await drawing.run(service.files, index, thumbnails, doc_ids)
+        parts = iterate_in_threadpool(zipped(files, missing))
+        return StreamingResponse(
+            parts, media_type="application/zip", headers=_saved_as("pictures.zip")
+        )
 
     @api.put(
         "/api/caption", response_model=schemas.Picture, responses=_problems(400, 403, 404, 409, 422)
@@ -213,12 +256,17 @@ def make_api(index: Index, thumbnails: Thumbnails, *, read_only: bool, originals
         return await write(lambda: service.gather(index, change))
 
     @api.get("/api/status", response_model=schemas.State)
-    async def status() -> Response:
+    async def status(request: Request) -> Response:
         """What is in the index, how far a running `lexsearch index` is, and what failed."""
-        return Json(await searching.run(service.state, index, not read_only))
+        _, files = rights(request)
+        return Json(await searching.run(service.state, index, not read_only, files))
 
     _explain_problems(api)
     return api
+
+
+def _saved_as(name: str) -> dict[str, str]:
+    return {"content-disposition": f'attachment; filename="{name}"', "cache-control": "no-store"}
 
 
 def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:

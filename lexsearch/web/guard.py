@@ -19,6 +19,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -34,6 +35,8 @@ _CLIENTS = 10_000  # addresses whose rate is remembered
 _FORWARDED = {b"forwarded", b"via", b"x-forwarded-for", b"x-real-ip"}
 LOCAL_CLIENT = "lexsearch.local_client"
 """In the scope: whether the request comes from this machine."""
+UNHURRIED = "lexsearch.unhurried"
+"""In the scope: a function that lifts the limit of time, for files that may take long."""
 _WRITES = {"POST", "PUT", "PATCH", "DELETE"}
 _HEADERS = {
     "content-security-policy": (
@@ -111,13 +114,16 @@ class Guard:
             await send(message)
 
         try:
-            async with asyncio.timeout(self._seconds):
+            async with asyncio.timeout(self._seconds) as limit:
                 self._check(scope)
                 if scope["method"] in _WRITES:
                     receive = await _whole_body(receive)
                 method = "GET" if without_body else scope["method"]
-                here = {**scope, "method": method, LOCAL_CLIENT: _is_from_here(scope)}
-                await self._app(here, receive, send_strictly)
+                known = {
+                    LOCAL_CLIENT: _is_from_here(scope),
+                    UNHURRIED: partial(limit.reschedule, None),
+                }
+                await self._app({**scope, "method": method, **known}, receive, send_strictly)
         except Refusal as refusal:
             await _refuse(refusal, send_strictly)
         except TimeoutError:

@@ -56,6 +56,7 @@ class Keyword(BaseModel):
     text: str
     like: str | None = Field(description="the doc_id of a picture that hits are to be like, or not")
     name: str | None = Field(description="of that picture, as it stands in the query")
+    album: str | None = Field(description="of which they are to be")
     without: str | None = Field(description="null when nothing would be left")
 
 
@@ -159,6 +160,12 @@ class Picture(BaseModel):
     denied: list[str] = Field(description="words that are never said of it, as a person decided")
 
 
+class Selected(Hit):
+    """A picture among several, unranked, as a hit of the query, if it is one."""
+
+    paths: list[str] = Field(description="full ones on this machine, else below the folder")
+
+
 class CaptionEdit(BaseModel):
     """A correction of what is said of one crop; a null text takes a correction back."""
 
@@ -246,4 +253,5 @@ class State(BaseModel):
     failed: int
     failures: list[Failure] = Field(description="the first thousand")
     running: Running | None
+    originals: bool = Field(description="whether this client may have the files themselves")
     writable: bool = Field(description="whether captions may be edited here")

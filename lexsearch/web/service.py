@@ -5,6 +5,7 @@ Plain functions that block; the routes run them on threads.
 
 from __future__ import annotations
 
+import io
 import os
 import time
 from typing import TYPE_CHECKING, Any
@@ -81,6 +82,7 @@ def _keywords(query: Query, understood: Query) -> list[Object]:
                 "text": text,
                 "like": likeness,
                 "name": shown_as.text if likeness else None,
+                "album": keyword.text if keyword.field == ALBUM and keyword.sign != "-" else None,
                 "without": str(Query(others)) if others else None,
             }
         )
@@ -239,6 +241,48 @@ def _drawn(index: Index, thumbnails: Thumbnails, doc_id: str, side: int) -> tupl
     raise NotFound(f"no picture: {reason}")
 
 
+def files(
+    index: Index, thumbnails: Thumbnails, doc_ids: Sequence[str]
+) -> tuple[list[tuple[str, str]], list[str]]:
+    """(name, path) of the files of pictures, and in words those that have none."""
+    names, found, missing = index.relative_paths(doc_ids), [], []
+    for doc_id in dict.fromkeys(doc_ids):
+        name = _name(doc_id, names.get(doc_id, ()), ())
+        try:
+            found.append((name, original(index, thumbnails, doc_id)))
+        except NotFound as error:
+            missing.append(f"{name}: {error}")
+    return found, missing
+
+
+def selection(index: Index, doc_ids: Sequence[str], query: str, here: bool) -> list[Object]:
+    """Pictures as hits of a query, with their places; see `schemas.Selected`."""
+    asked = read(index, query)
+    names = index.relative_paths(doc_ids)
+    places = {doc_id: _place(index, doc_id) for doc_id in doc_ids}
+    favourites = index.favourites(doc_ids)
+    selected = []
+    for doc_id in dict.fromkeys(doc_ids):
+        hit = index.explain(asked, doc_id) if asked.keywords else None
+        known = hit or Hit(0, 0.0, doc_id, paths=places[doc_id])
+        paths = places[doc_id] if here else _relative(names[doc_id])
+        told_of = _hit(known, names[doc_id], doc_id in favourites)
+        selected.append({**told_of, "paths": [shown(path) for path in paths]})
+    return selected
+
+
+def sheet(index: Index, thumbnails: Thumbnails, doc_ids: Sequence[str]) -> bytes:
+    """A contact sheet of pictures, as JPEG."""
+    from lexsearch.display.terminal import contact_sheet
+
+    found, _ = files(index, thumbnails, doc_ids)
+    if not found:
+        raise NotFound("none of these pictures has a file")
+    drawn = io.BytesIO()
+    contact_sheet([(path, name) for name, path in found]).save(drawn, "JPEG", quality=88)
+    return drawn.getvalue()
+
+
 def edit(index: Index, wanted: CaptionEdit, here: bool, originals: bool) -> Object:
     """Correct a caption, or take a correction back; the picture as it is then."""
     known = _known(index, wanted.doc_id)
@@ -292,7 +336,7 @@ def when_free(index: Index, change: Callable[[], Object]) -> Object:
             time.sleep(0.02)
 
 
-def state(index: Index, writable: bool) -> Object:
+def state(index: Index, writable: bool, originals: bool) -> Object:
     """What is in the index and what goes on; see `schemas.State`."""
     status, running = index.status(), index.running()
     now = time.time()
@@ -318,6 +362,7 @@ def state(index: Index, writable: bool) -> Object:
         ],
         "running": running
         and {**running.progress._asdict(), "seconds": round(now - running.started, 1)},
+        "originals": originals,
         "writable": writable,
     }
 

@@ -16,6 +16,11 @@ export function imageAddress(docId, side) {
   return address("image", { id: docId, side });
 }
 
+// Of a file made of several pictures: "archive", "sheet"; or of what is known of them: "selection".
+export function fileAddress(kind, docIds, query = "") {
+  return address(kind, { id: docIds, ...(query ? { q: query } : {}) });
+}
+
 export function originalAddress(docId) {
   return address("original", { id: docId });
 }

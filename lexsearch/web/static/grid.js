@@ -1,7 +1,7 @@
 // Pictures in rows of equal height, each row as wide as the page. Only what is near the window
 // is in the document, so that ten thousand hits scroll as lightly as ten.
 
-import { el } from "./dom.js";
+import { el, svg } from "./dom.js";
 import { imageAddress, writable } from "./api.js";
 import { colourOf } from "./colours.js";
 import { heart } from "./keep.js";
@@ -14,12 +14,13 @@ const FLATTEST = 2.6;
 const TALLEST = 0.56;
 
 export class Grid {
-  constructor(place, { address, open, more, favour }) {
+  constructor(place, { address, open, more, favour, chosen }) {
     this.place = place;
     this.address = address;
     this.open = open;
     this.more = more;
     this.favour = favour;
+    this.chosen = chosen;
     this.clear();
     this.drawing = 0;
     new ResizeObserver(() => this.arrange()).observe(place);
@@ -139,6 +140,7 @@ export class Grid {
     const link = el("a", {
       class: "thumb",
       href: this.address(hit),
+      draggable: "false",
       "aria-label": [`${hit.rank}. ${hit.name}`, said.length && `matches ${said.join(", ")}`,
         hit.missing.length && `without ${hit.missing.join(", ")}`].filter(Boolean).join("; "),
       onclick: (event) => {
@@ -162,7 +164,35 @@ export class Grid {
     for (const word of wordsOf(hit)) words.append(words.childElementCount ? " · " : "", word);
     return el("div", {
       class: "tile", role: "listitem", "aria-setsize": this.total, "aria-posinset": number + 1,
-    }, link, this.makeHeart(hit), words);
+    }, link, this.makePick(hit), this.makeHeart(hit), words);
+  }
+
+  makePick(hit) {
+    return el("button", {
+      type: "button", class: "pick", tabindex: "-1", role: "checkbox", "aria-checked": String(this.chosen(hit)), "aria-label": `Select: ${hit.name}`,
+    }, svg("svg", { viewBox: "0 0 24 24", "aria-hidden": "true" }, svg("path", { d: "m6 12.5 4 4 8-9" })));
+  }
+
+  // Which pictures are selected.
+  mark(chosen) {
+    for (const [number, tile] of this.tiles) {
+      tile.querySelector(".pick").setAttribute("aria-checked", String(chosen(this.hits[number])));
+    }
+  }
+
+  numberOfTile(tile) {
+    return Number(tile.getAttribute("aria-posinset")) - 1;
+  }
+
+  // The numbers of the pictures that a box touches; in pixels of the page.
+  within({ left, top, right, bottom }) {
+    const here = this.place.getBoundingClientRect();
+    const x = here.left + scrollX;
+    const y = here.top + scrollY;
+    return [...this.spots.keys()].filter((number) => {
+      const spot = this.spots[number];
+      return spot.left + x < right && spot.left + spot.width + x > left && spot.top + y < bottom && spot.top + spot.height + y > top;
+    });
   }
 
   // On every picture where it can be pressed, else on favourites.

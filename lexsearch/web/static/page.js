@@ -11,6 +11,7 @@ import * as state from "./state.js";
 import { browse, prepare as prepareShelves } from "./browse.js";
 import * as offers from "./offers.js";
 import * as keep from "./keep.js";
+import * as selection from "./selection.js";
 import * as viewer from "./viewer.js";
 
 const FIRST = 60; // hits that are asked for at once
@@ -29,6 +30,7 @@ const grid = new Grid(byId("grid"), {
   open: (hit) => go({ ...current(), picture: hit.doc_id }),
   more,
   favour,
+  chosen: selection.has,
 });
 
 // Going from view to view
@@ -112,6 +114,7 @@ async function load(query) {
     found = answer;
     setKeywords(answer.keywords);
     grid.clear();
+    selection.clear();
     grid.append(answer.hits, answer.total);
     say(answer);
   } catch (error) {
@@ -272,6 +275,12 @@ function start() {
     renewed: (docId, changes) => grid.renew(docId, changes),
   });
   keep.prepare();
+  selection.prepare(grid, {
+    query: () => shown,
+    album: () => found?.keywords.map(({ album }) => album).find(Boolean),
+    originals: state.originals,
+    again: () => { shown = null; render(); },
+  });
   addEventListener("popstate", render);
   addEventListener("keydown", onKey);
   state.watch(() => { if (!found?.hits.length) { shown = null; render(); } });

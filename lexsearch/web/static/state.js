@@ -22,6 +22,11 @@ export function watch(whenChanged) {
   return look();
 }
 
+// Whether this browser may have the files themselves.
+export function originals() {
+  return state?.originals ?? false;
+}
+
 export function searchable() {
   return state?.searchable ?? 0;
 }
