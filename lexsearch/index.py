@@ -40,7 +40,7 @@ from lexsearch.records import (
 from lexsearch.searching.fusing import fusion
 from lexsearch.searching.remote import RemoteSnapshot
 from lexsearch.searching.searcher import MATCHES, MODES, Match
-from lexsearch.searching.snapshot import FolderSnapshot, Snapshots
+from lexsearch.searching.snapshot import SORTS, FolderSnapshot, Snapshots, Sort
 from lexsearch.storage.albums import ALBUM, IS, named, put, take
 from lexsearch.storage.settings import (
     Settings,
@@ -186,6 +186,7 @@ class Index:
         fuse: str = "sum",
         weight: float | None = None,
         maybe: bool = False,
+        sort: Sort = "relevance",
     ) -> Results:
         """The k best pictures for a query such as "bus, traffic light, -person", best first.
 
@@ -203,15 +204,18 @@ class Index:
             3 where none is given, and 1 in a vote.
         maybe: below all others, pictures that have none of it, but words near to it, as an umbrella
             is to rain: `Hit.below` is "near". For an everyday search without `also`.
+        sort: of all that match, the first by "relevance", by "date" (the latest first, and what has
+            none last) or by "name" of folders and file.
         Where only ids are wanted, of very many pictures, `rank` is faster.
         Raises QueryError for an empty query.
         """
         parsed = _with(also, _understood(query, mode, match))
-        fused = fusion(fuse, weight)
-        if maybe and (mode != "best" or match != "best" or parsed.also):
+        fused, order = fusion(fuse, weight), _order(sort)
+        everyday = (mode, match, order) == ("best", "best", "relevance") and not parsed.also
+        if maybe and not everyday:
             raise QueryError("maybe is for an everyday search alone, of what is typed")
         return self._snapshots.ask(
-            lambda now: now.search(parsed, k, mode, match, skip, fused, maybe)
+            lambda now: now.search(parsed, k, mode, match, skip, fused, maybe, order)
         )
 
     def compose(self, name: str | os.PathLike[str], change: str, k: int = 10) -> Results:
@@ -329,12 +333,30 @@ class Index:
         with self._snapshots.now() as now:
             return now.folders()
 
-    def newest(self, k: int = 10, *, skip: int = 0) -> tuple[list[str], int]:
-        """The doc_ids of the pictures whose files changed last, after the first `skip`; and how
-        many pictures there are.
+    def browse(
+        self, k: int = 10, *, skip: int = 0, sort: Sort = "relevance"
+    ) -> tuple[list[str], int]:
+        """The doc_ids of the first k pictures after the first `skip`, and how many pictures there
+        are. sort: as in `search`; by "relevance" those whose files changed last come first.
         """
+        order = _order(sort)
         with self._snapshots.now() as now:
-            return now.newest(k, skip)
+            return now.browse(k, skip, order)
+
+    def months(self) -> dict[str, int]:
+        """How many pictures were taken in each month, the latest first: "2023-07"."""
+        with self._snapshots.now() as now:
+            return now.months()
+
+    def cameras(self) -> dict[str, int]:
+        """How many pictures each camera took, as the files name it; `camera:` finds them."""
+        with self._snapshots.now() as now:
+            return now.counted("camera")
+
+    def kinds(self) -> dict[str, int]:
+        """How many pictures there are of each format and shape; `kind:` finds them."""
+        with self._snapshots.now() as now:
+            return now.counted("kind")
 
     def describe(self, name: str | os.PathLike[str]) -> PictureInfo:
         """What is known of a picture, by its path or doc_id; LexsearchError when nothing is."""
@@ -721,6 +743,12 @@ def _engine_at(text: str) -> str:
             f"{text} is no engine; write embedded, or an address opensearch+https://HOST:9200/NAME"
         )
     return text
+
+
+def _order(sort: Sort) -> Sort:
+    if sort not in SORTS:
+        raise LexsearchError(f"there is no order {sort!r}; sort is one of {', '.join(SORTS)}")
+    return sort
 
 
 def _understood(query: str | Query, mode: str = "best", match: str = "best") -> Query:

@@ -82,7 +82,8 @@ class Caption(NamedTuple):
 
     field: "caption" for a description, "text" for words read in the picture, "seen" for where
         exactly a thing is, "about" and "date" for what the file says of itself, "album" for the
-        name of an album that it is in, "is" for what a person marked it as ("favourite").
+        name of an album that it is in, "is" for what a person marked it as ("favourite"), "camera"
+        for what took it.
     source: "model", "import" or "human"; a human caption replaces every other one with the
         same (doc_id, crop, field, caption_id), whatever captioner made it.
     caption_id: tells several captions of one crop apart; "" when there is only one.
@@ -104,7 +105,7 @@ class Caption(NamedTuple):
     time: int = 0
 
 
-CAPTION_FIELDS = ("caption", "text", "seen", "about", "date", "denied", "album", "is")
+CAPTION_FIELDS = ("caption", "text", "seen", "about", "date", "camera", "denied", "album", "is")
 """Which fields a caption may be of; of "denied" are words that no caption is to say."""
 
 
@@ -113,7 +114,8 @@ class Passage(NamedTuple):
 
     field: "caption", "text" (read in the picture), "seen" (a thing, to say where it is), "name"
         (of its file and folders), "about" (title, description, keywords and place in the file),
-        "date" (YYYY-MM-DD), "album" (the name of one that it is in) or "is" (favourite).
+        "date" (YYYY-MM-DD), "camera", "kind" (format and shape of the file), "album" (the name of
+        one that it is in) or "is" (favourite).
     crop, box: of a caption or a text, as in Caption.
     """
 
@@ -139,9 +141,9 @@ class Document(NamedTuple):
     paths: tuple[str, ...] = ()
 
 
-FIELDS = ("text", "name", "about", "date", "album", "is", "like")
+FIELDS = ("text", "name", "about", "date", "camera", "kind", "album", "is", "like")
 """What a keyword may be limited to: text:exit, name:holiday, about:rome, date:2023-07,
-album:lisbon, is:favourite, like:ID.
+camera:nikon, kind:panorama, album:lisbon, is:favourite, like:ID.
 """
 FAVOURITE = "favourite"
 Below = Literal["", "near"]

@@ -164,7 +164,10 @@ def test_words_that_only_ask_are_left_out(text: str, understood: str) -> None:
 @pytest.mark.parametrize(
     ("text", "note"),
     [
-        ("foo:bar", "no field foo:.*text:, name:, about:, date:, album:, is:, like:"),
+        (
+            "foo:bar",
+            "no field foo:.*text:, name:, about:, date:, camera:, kind:, album:, is:, like:",
+        ),
         ("*dog", r"hydr\*"),
         ("man without a hat", "-hat"),
         ("no dogs", "-dogs"),
@@ -217,7 +220,8 @@ def test_any_text_is_a_query_or_holds_no_keyword(text: str) -> None:
         assert "date:" in text.lower() or not any(letter.isalnum() for letter in text)
 
 
-_WORDS = st.lists(st.from_regex("[a-z]{1,5}", fullmatch=True), min_size=1, max_size=3)
+_WORD = st.from_regex("[a-z]{1,5}", fullmatch=True)
+_WORDS = st.lists(_WORD, min_size=1, max_size=3)
 _SIGNS = st.sampled_from(["", "+", "-"])
 _KEYWORDS = st.one_of(
     st.builds(
@@ -225,7 +229,7 @@ _KEYWORDS = st.one_of(
         _WORDS.map(" ".join),
         _SIGNS,
         st.booleans(),
-        st.sampled_from([name for name in ("", *FIELDS) if name not in ("date", "is")]),
+        st.sampled_from([name for name in ("", *FIELDS) if name not in ("date", "kind", "is")]),
     ),
     st.builds(
         Keyword,
@@ -234,6 +238,7 @@ _KEYWORDS = st.one_of(
         st.booleans(),
         st.just("date"),
     ),
+    st.builds(Keyword, _WORD, _SIGNS, st.just(False), st.just("kind")),
     st.builds(Keyword, st.just("favourite"), _SIGNS, st.just(False), st.just("is")),
 )
 

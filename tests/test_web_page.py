@@ -328,6 +328,41 @@ def test_favourites_and_albums_are_kept_found_and_taken_back(open_page) -> None:
     expect(page.locator("#summary")).to_contain_text("No picture")
 
 
+def test_pictures_are_sorted_and_filtered_by_controls_that_write_the_query(open_page) -> None:
+    page = open_page("?q=whole, -many")
+    field, total = page.locator("#query"), page.locator("#summary")
+    page.get_by_label("Order").select_option("name")
+    expect(page).to_have_url(re.compile("sort=name"))
+    expect(first(page).locator("a")).to_have_attribute("aria-label", re.compile(r"^1\. <img"))
+    page.get_by_label("Order").select_option("date")
+    expect(first(page).locator("a")).to_have_attribute("aria-label", re.compile("IMG_20230714"))
+    page.locator("#filters summary").press("Enter")
+    assert serious(page) == []
+    group = page.get_by_role("group", name="Only pictures that are")
+    group.get_by_label("of the kind").select_option(label="panorama (1)")
+    expect(field).to_have_value("whole, -many, kind:panorama")
+    expect(total).to_contain_text("1 picture ")
+    expect(page.locator("#filters summary")).to_have_text("Filter · 1")
+    expect(page.locator("#chips")).to_contain_text("kind:panorama")
+    group.get_by_label("of the kind").select_option("")
+    expect(field).to_have_value("whole, -many")
+    group.get_by_label("in the folder").select_option(label="photos/trip (1)")
+    expect(total).to_contain_text("1 picture ")
+    group.get_by_label("in the folder").select_option("")  # at once, before it is answered
+    group.get_by_label("from").fill("2023-07-01")
+    expect(field).to_have_value("whole, -many, +date:2023-07-01..")
+    group.get_by_label("to", exact=True).fill("2023-07-31")
+    expect(field).to_have_value("whole, -many, +date:2023-07-01..2023-07-31")
+    expect(total).to_contain_text("1 picture ")
+    page.keyboard.press("Escape")
+    expect(group).to_be_hidden()
+    page.locator("#chips .chip", has_text="date").get_by_role("button").click()
+    expect(page.locator("#filters summary")).to_have_text("Filter")
+    expect(page).to_have_url(re.compile("sort=date"))
+    search(page, "")
+    expect(total).to_have_text("19 pictures by date")
+
+
 def chosen(page: Page) -> int:
     return page.locator(".pick[aria-checked=true]").count()
 
@@ -375,6 +410,7 @@ def test_a_finger_that_rests_selects_on_a_phone(open_page) -> None:
     page = open_page("?q=red, blue", viewport=size, has_touch=True, is_mobile=True)
     touch = page.context.new_cdp_session(page)
     box = first(page).bounding_box()
+    assert box
     point = [{"x": box["x"] + 40, "y": box["y"] + 40, "id": 0}]
     touch.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": point})
     expect(page.locator("#selected")).to_have_text("1 picture selected")

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from lexsearch.index import Index
     from lexsearch.records import Hit, Results
     from lexsearch.searching.searcher import Match
+    from lexsearch.searching.snapshot import Sort
     from lexsearch.storage.status import PictureInfo
 
 _SHOWN_CROPS = 4
@@ -116,6 +117,13 @@ class _Words(click.Command):
 @model_options
 @patience_option
 @record_options
+@click.option(
+    "--sort",
+    type=click.Choice(["relevance", "date", "name"]),
+    default="relevance",
+    show_default=True,
+    help="The order: of the match, of when it was taken (the latest first), of folder and file.",
+)
 @click.option("--explain", is_flag=True, help="Say which crops said what, and where it is.")
 @click.option("-i", "--interactive", is_flag=True, help="Go on in rounds: add, drop, undo.")
 @mode_option
@@ -154,6 +162,7 @@ def query(
     patience: float,
     answers: Path | None,
     record: bool,
+    sort: Sort,
     explain: bool,
     interactive: bool,
     mode: str,
@@ -180,6 +189,8 @@ def query(
             "--enhance is for one search; for many: lexsearch evaluate --enhance"
         )
     asked = " ".join(text)
+    if sort != "relevance" and (topics or interactive or trec or but is not None):
+        raise click.UsageError("--sort is for one search")
     if but is not None and (topics or interactive or trec or also or enhance or match):
         raise click.UsageError("--but goes with like:PICTURE and -k alone")
     if enhance and (
@@ -231,6 +242,7 @@ def query(
                 fuse=fuse,
                 weight=weight,
                 maybe=maybe,
+                sort=sort,
             )
         if paths or null:
             _write_paths(results, "\0" if null else "\n")

@@ -5,8 +5,8 @@ said      each word once for each caption that says it, so that a word's frequen
           number of captions that agree on it
 early     each word of captions up to eight times: how often, and by quarters how early a caption
           that says it does, in the mean; what models make up comes late
-text, name, about         what is known of the picture beside its captions
-date, album, is           the same, each text as a whole: asked for by equality or beginning, never
+text, name, about, camera  what is known of the picture beside its captions
+date, kind, album, is      the same, each text as a whole: asked for by equality or beginning, never
           weighed
 """
 
@@ -38,17 +38,18 @@ CHAINS = {
     "text": "plain",
     "name": "plain",
     "about": "english",
+    "camera": "plain",
     **dict.fromkeys(EXACT, "exact"),
 }
 """For each field the chain (see lexsearch.text.analysis) that makes its terms."""
 
-LAYOUT = 7
+LAYOUT = 8
 """Goes up with every change of the fields: an index that was made with another one is outdated."""
 
 NO_LENGTHS = (SAID, EARLY)
 """Fields whose lengths are each taken for 1: a picture with more to see is no worse a picture."""
 
-BESIDE = ("text", "name", "about", *EXACT)
+BESIDE = ("text", "name", "about", "camera", *EXACT)
 _QUARTERS, _MOST_EARLY = 4, 8
 _GAP = "\n" + 6 * "a "  # stop words: no terms, but no phrase reaches over so many
 

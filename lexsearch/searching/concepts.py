@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from lexsearch.engines import Concept, Engine, EngineQuery, StoredDocument, Variant
 from lexsearch.engines.scoring import Scorer
+from lexsearch.images.formats import kind_of
 from lexsearch.memo import Memo
 from lexsearch.records import Keyword, Query
 from lexsearch.searching.evidence import Search
@@ -23,7 +24,8 @@ from lexsearch.text.lexicon import Alternative, Lexicon
 from lexsearch.text.lexicon.near import Near, near_words
 from lexsearch.text.words import EXACT, key_of, names_of, numbers_in, words_of
 
-_SETS = ("album", "is")  # which pictures to look among, whatever else is asked for
+_SETS = ("camera", "kind", "album", "is")  # which pictures to look among, with or without a sign
+_SETS_WITH_PLUS = ("name", "about", "date")
 _MOST_NEAR = 300  # words near to one, of which captions say some
 _LONGEST_KEYWORD = 2  # words; more are a sentence, unless the lexicon knows them together
 
@@ -71,7 +73,11 @@ class Concepts:
         """What documents must have, and must not; `everyone`: each of the keywords."""
         self.forget()
         positive = [keyword for keyword in query.keywords if keyword.sign != "-"]
-        sets = [keyword for keyword in positive if keyword.field in _SETS]
+        sets = [
+            one
+            for one in positive
+            if one.field in _SETS or (one.sign == "+" and one.field in _SETS_WITH_PLUS)
+        ]
         named = [keyword for keyword in positive if keyword not in sets]
         required = [one for one in positive if one.sign == "+" or everyone or one in sets]
         return EngineQuery(
@@ -295,6 +301,8 @@ def _within(text: str, field: str, weight: float = 1.0) -> Iterator[Variant]:
     """Ways to find a text in a field beside captions."""
     if field == "date":
         each = beginnings(read_date(text))
+    elif field == "kind":
+        each = (kind_of(key_of(text)),)
     elif field in EXACT:
         each = (key_of(text),)
     elif field == "name":

@@ -15,7 +15,7 @@ from lexsearch.engines.weights import WEIGHTS, RankingWeights
 from lexsearch.errors import IndexReadOnly
 from lexsearch.images.crops import boxes
 from lexsearch.records import Caption, Document, Passage
-from lexsearch.searching.snapshot import Snapshot
+from lexsearch.searching.snapshot import Snapshot, Sort
 from lexsearch.searching.vocabulary import Vocabulary
 from lexsearch.storage.albums import IS
 from lexsearch.storage.settings import Settings
@@ -70,7 +70,7 @@ class RemoteSnapshot(Snapshot):
         return []
 
     def listed(self) -> list[str]:
-        return self.newest(self._there().count(), 0)[0]
+        return self.browse(self._there().count(), 0, "relevance")[0]
 
     def is_listed(self, doc_id: str) -> bool:
         return self._there().stored([doc_id]) != [StoredDocument()]
@@ -87,8 +87,26 @@ class RemoteSnapshot(Snapshot):
         each = zip(doc_ids, self._there().stored(doc_ids), strict=True)
         return {doc_id for doc_id, one in each if any(row.field == IS for row in one.passages)}
 
-    def newest(self, k: int, skip: int) -> tuple[list[str], int]:
-        """In order of doc_id: the text index knows no times."""
+    def dates(self, doc_ids: Sequence[str]) -> dict[str, str]:
+        dates: dict[str, str] = {}
+        for doc_id, one in zip(doc_ids, self._there().stored(doc_ids), strict=True):
+            said = [row.text for row in one.passages if row.field == "date"]
+            dates |= {doc_id: max(said)} if said else {}
+        return dates
+
+    def first_paths(self, doc_ids: Sequence[str]) -> dict[str, str]:
+        return {doc_id: min(paths) for doc_id, paths in self.paths(doc_ids).items() if paths}
+
+    def months(self) -> dict[str, int]:
+        """None, as with albums."""
+        return {}
+
+    def counted(self, field: str) -> dict[str, int]:
+        """None, as with albums."""
+        return {}
+
+    def browse(self, k: int, skip: int, sort: Sort) -> tuple[list[str], int]:
+        """In order of doc_id, whatever is asked for: nobody reads all of a cluster to sort it."""
         found = self._there().search(_EVERYTHING, skip + k)
         return [doc_id for doc_id, _ in found.best[skip:]], found.total
 

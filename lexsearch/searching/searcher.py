@@ -92,16 +92,41 @@ class Searcher:
         maybe: bool = False,
     ) -> SearchHits:
         """The k best documents after the first `skip`; see `Index.search`."""
-        typed = replace(query, also=())
-        if mode != "paper":
-            typed = self._parted(typed, match)
-        near = self._concepts.nearby(typed) if maybe else []
+        near = self._concepts.nearby(self._typed(query, mode, match)) if maybe else []
+        best, total = self.best(query, skip + k, mode, match, fusion, near)
+        return self.told(query, best[skip:], total, mode, match, near)
+
+    def best(
+        self,
+        query: Query,
+        k: int,
+        mode: str,
+        match: Match,
+        fusion: Fusion,
+        near: Sequence[Search] = (),
+    ) -> tuple[list[Fused], int]:
+        """The k best documents, and how many match."""
         if query.also:
-            best, total = self._several(query, skip + k, mode, match, fusion)
-        else:
-            best, total = self._one(typed, skip + k, mode, match, near)
-        documents = [ScoredDoc(one.doc_id, one.score) for one in best[skip:]]
-        votes = [one.votes for one in best[skip:]]
+            return self._several(query, k, mode, match, fusion)
+        return self._one(self._typed(query, mode, match), k, mode, match, near)
+
+    def _typed(self, query: Query, mode: str, match: Match) -> Query:
+        typed = replace(query, also=())
+        return typed if mode == "paper" else self._parted(typed, match)
+
+    def told(
+        self,
+        query: Query,
+        best: Sequence[Fused],
+        total: int,
+        mode: str,
+        match: Match,
+        near: Sequence[Search] = (),
+    ) -> SearchHits:
+        """Documents that a query found, with what is stored of them and what was looked for."""
+        typed = self._typed(query, mode, match)
+        documents = [ScoredDoc(one.doc_id, one.score) for one in best]
+        votes = [one.votes for one in best]
         stored = self._engine.stored([scored.doc_id for scored in documents])
         searches, beside = self._searches(typed, mode), self._beside(query, mode)
         return SearchHits(documents, total, stored, searches, beside, votes, near)

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, lru_cache
+from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar, get_args
 
 from lexsearch.engines import Engine, ScoredDoc, StoredDocument, open_engine
 from lexsearch.engines.weights import WEIGHTS, RankingWeights
@@ -29,7 +31,7 @@ from lexsearch.errors import (
 )
 from lexsearch.images.filesystem import absolute, exists
 from lexsearch.records import LIKENESS, Document, Hit, Query, Results, Suggestion, UnmatchedKeyword
-from lexsearch.searching.fusing import Fusion
+from lexsearch.searching.fusing import Fused, Fusion
 from lexsearch.searching.searcher import Explanation, Match, Searcher
 from lexsearch.searching.vocabulary import Vocabulary, learn
 from lexsearch.storage.albums import ALBUM, IS
@@ -44,6 +46,10 @@ if TYPE_CHECKING:
     from lexsearch.storage.captions import CaptionStore
 
 T = TypeVar("T")
+Sort = Literal["relevance", "date", "name"]
+SORTS: tuple[Sort, ...] = get_args(Sort)
+_ORDERS = 8  # of all that match, remembered: a page follows the other
+_id = attrgetter("doc_id")
 log = logging.getLogger("lexsearch")
 
 
@@ -121,6 +127,7 @@ class Snapshot(ABC):
         self._engine: Engine | None = None
         self._searcher: Searcher | None = None
         self._learned_at: Hashable = None
+        self._ordered = lru_cache(maxsize=_ORDERS)(self._order)
 
     def close(self) -> None:
         if self._engine is not None:
@@ -173,6 +180,22 @@ class Snapshot(ABC):
         """How many pictures lie in each folder and below it, from the indexed folder's name on."""
 
     @abstractmethod
+    def dates(self, doc_ids: Sequence[str]) -> dict[str, str]:
+        """When documents were taken, YYYY-MM-DD, where that is known."""
+
+    @abstractmethod
+    def first_paths(self, doc_ids: Sequence[str]) -> dict[str, str]:
+        """A path of each document that has one."""
+
+    @abstractmethod
+    def months(self) -> dict[str, int]:
+        """How many pictures were taken in each month, the latest first: "2023-07"."""
+
+    @abstractmethod
+    def counted(self, field: str) -> dict[str, int]:
+        """How many documents have each text of a field: "camera" or "kind"."""
+
+    @abstractmethod
     def albums(self) -> dict[str, int]:
         """How many pictures are in each album, by its name."""
 
@@ -181,8 +204,10 @@ class Snapshot(ABC):
         """Those of the documents that are favourites."""
 
     @abstractmethod
-    def newest(self, k: int, skip: int) -> tuple[list[str], int]:
-        """The pictures whose files changed last, after the first `skip`, and how many there are."""
+    def browse(self, k: int, skip: int, sort: Sort) -> tuple[list[str], int]:
+        """The pictures in an order, after the first `skip`, and how many there are. By relevance:
+        those whose files changed last.
+        """
 
     @abstractmethod
     def describe(self, doc_id: str) -> PictureInfo:
@@ -226,11 +251,17 @@ class Snapshot(ABC):
         skip: int,
         fusion: Fusion,
         maybe: bool,
+        sort: Sort,
     ) -> Results:
         searcher = self._searching()
         if searcher is None:
             return Results(query=query)
-        found = searcher.find(self._resolved(query), k, mode, match, skip, fusion, maybe)
+        asked = self._resolved(query)
+        if sort == "relevance":
+            found = searcher.find(asked, k, mode, match, skip, fusion, maybe)
+        else:
+            every, total = self._ordered(self.state(), asked, mode, match, fusion, sort)
+            found = searcher.told(asked, every[skip : skip + k], total, mode, match)
         paths = self.paths([scored.doc_id for scored in found.documents])
         why = searcher.why(found)
         unknown: tuple[UnmatchedKeyword, ...] = ()
@@ -242,6 +273,29 @@ class Snapshot(ABC):
             for rank, (scored, stored, reasons, votes) in enumerate(each, skip + 1)
         ]
         return Results(hits, query=query, total=found.total, unknown=unknown)
+
+    def _order(
+        self, state: Hashable, query: Query, mode: str, match: Match, fusion: Fusion, sort: Sort
+    ) -> tuple[list[Fused], int]:
+        """All that match, in that order, and how many."""
+        searcher = self._searching()
+        assert searcher is not None, "the search has opened it"
+        best, total = searcher.best(query, searcher.count(), mode, match, fusion)
+        places = {
+            doc_id: place for place, doc_id in enumerate(self.in_order([*map(_id, best)], sort))
+        }
+        return sorted(best, key=lambda one: places[one.doc_id]), total
+
+    def in_order(self, doc_ids: Sequence[str], sort: Sort) -> list[str]:
+        """Documents by when they were taken, the latest first and those without a date last; or by
+        the names of their files and folders, numbers in them by their value. Ties by doc_id.
+        """
+        if sort == "date":
+            dates = self.dates(doc_ids)
+            undated = sorted(doc_id for doc_id in doc_ids if doc_id not in dates)
+            return [*sorted(sorted(dates), key=dates.__getitem__, reverse=True), *undated]
+        paths = self.first_paths(doc_ids)
+        return sorted(doc_ids, key=lambda one: (_natural(paths.get(one) or one), one))
 
     def explain(self, query: Query, name: str | os.PathLike[str]) -> Hit | None:
         doc_id = self.find(name)
@@ -312,6 +366,7 @@ class FolderSnapshot(Snapshot):
         self._lexicon_file = lexicon_file(folder)
         self._lexicon_seen = _stamp(self._lexicon_file)
         self.catalog = _open_catalog(folder)
+        self._browsed = lru_cache(maxsize=_ORDERS)(self._browse)
 
     @cached_property
     def store(self) -> CaptionStore:
@@ -377,8 +432,29 @@ class FolderSnapshot(Snapshot):
     def favourites(self, doc_ids: Sequence[str]) -> set[str]:
         return set(self.catalog.facts_of(doc_ids, IS))
 
-    def newest(self, k: int, skip: int) -> tuple[list[str], int]:
-        return self.catalog.newest(k, skip), self.catalog.pictures()
+    def browse(self, k: int, skip: int, sort: Sort) -> tuple[list[str], int]:
+        total = self.catalog.pictures()
+        if sort == "relevance":
+            return self.catalog.newest(k, skip), total
+        return self._browsed(self.state(), sort)[skip : skip + k], total
+
+    def _browse(self, state: Hashable, sort: Sort) -> list[str]:
+        return self.in_order(self.catalog.having_files(), sort)
+
+    def dates(self, doc_ids: Sequence[str]) -> dict[str, str]:
+        return self.catalog.dates(doc_ids)
+
+    def first_paths(self, doc_ids: Sequence[str]) -> dict[str, str]:
+        return self.catalog.first_paths(doc_ids)
+
+    def months(self) -> dict[str, int]:
+        counts: dict[str, int] = {}
+        for date, count in reversed(self.catalog.facts("date").items()):
+            counts[date[:7]] = counts.get(date[:7], 0) + count
+        return counts
+
+    def counted(self, field: str) -> dict[str, int]:
+        return self.catalog.facts(field)
 
     def status(self) -> Status:
         return status_of(self.folder, self.settings, self.catalog, self.searchable())
@@ -460,6 +536,12 @@ def _hit(
     path = next(iter(paths), None)
     size = (width, height)
     return Hit(rank, score, doc_id, path, paths, words, evidence, missing, *size, by, votes, below)
+
+
+def _natural(path: str) -> list[tuple[int, int, str]]:
+    """What paths are compared by: IMG_2 before IMG_10, whatever the case."""
+    parts = re.split(r"(\d+)", path.casefold())
+    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts if part]
 
 
 def _stamp(file: Path) -> tuple[int, ...] | None:

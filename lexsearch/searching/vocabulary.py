@@ -19,24 +19,18 @@ _LAST = "\U0010ffff"
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """What pictures say, and when they were taken.
+    """What pictures say.
 
     words: in order of letters, each in its commonest form, with how many pictures say it.
-    months: as "2023-07", the latest first, with how many pictures are of it.
     """
 
     words: tuple[Suggestion, ...] = ()
-    months: tuple[Suggestion, ...] = ()
 
     def starting(self, beginning: str, n: int) -> list[Suggestion]:
         """The n commonest words that begin so."""
         first = bisect_left(self.words, beginning, key=_word)
         beyond = bisect_left(self.words, beginning + _LAST, key=_word)
         return nsmallest(n, self.words[first:beyond], key=lambda one: (-one.count, one.word))
-
-    def months_of(self, beginning: str, n: int) -> list[Suggestion]:
-        """The latest n months of which the date begins so."""
-        return [month for month in self.months if month.word.startswith(beginning)][:n]
 
 
 def learn(
@@ -48,7 +42,6 @@ def learn(
     terms: what a text index makes of words; words of one term are forms of one word.
     """
     tally = Tally()
-    months: Counter[str] = Counter()
     known: dict[str, str] = {}
     for part in _batches(documents):
         each = [Counter(words_of(document.contents)) for document in part]
@@ -57,23 +50,14 @@ def learn(
         known.update((word, next(iter(made[word]), "")) for word in new)
         for words in each:
             tally.add(words, known, 1.0)
-        for document in part:
-            months.update({one.text[:7] for one in document.passages if one.field == "date"})
     counts = {tally.word(term): count for term, count in tally.having.items()}
-    return Vocabulary(
-        _suggestions(sorted(counts.items())),
-        _suggestions(sorted(months.items(), reverse=True)),
-    )
+    return Vocabulary(tuple(Suggestion(word, count) for word, count in sorted(counts.items())))
 
 
 def _batches(documents: Iterable[Document]) -> Iterator[list[Document]]:
     each = iter(documents)
     while part := list(islice(each, _AT_ONCE)):
         yield part
-
-
-def _suggestions(counts: Iterable[tuple[str, int]]) -> tuple[Suggestion, ...]:
-    return tuple(Suggestion(word, count) for word, count in counts)
 
 
 def _word(one: Suggestion) -> str:

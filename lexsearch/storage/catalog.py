@@ -6,6 +6,7 @@ which imported documents were removed.
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import sqlite3
@@ -291,6 +292,31 @@ class Catalog:
             skip,
         )
         return [str(row[0]) for row in rows]
+
+    def having_files(self) -> list[str]:
+        """The documents that lie somewhere, in order."""
+        return [str(row[0]) for row in self._rows("SELECT DISTINCT doc_id FROM files ORDER BY 1")]
+
+    def dates(self, doc_ids: Sequence[str]) -> dict[str, str]:
+        """When documents were taken, YYYY-MM-DD, where that is known."""
+        sql = (
+            "SELECT doc_id, MAX(text) FROM json_each(?) JOIN facts ON doc_id = value "
+            "WHERE field = 'date' GROUP BY doc_id"
+        )
+        return {str(doc_id): str(date) for doc_id, date in self._rows(sql, json.dumps(doc_ids))}
+
+    def first_paths(self, doc_ids: Sequence[str]) -> dict[str, str]:
+        """For each document with a file, or a path that came with it, the first in order."""
+        asked = json.dumps(doc_ids)
+        of_files = "SELECT doc_id, MIN(files.path) FROM json_each(?) JOIN files ON doc_id = value "
+        of_imported = (
+            "SELECT doc_id, documents.path FROM json_each(?) JOIN documents ON doc_id = value "
+        )
+        imported = self._rows(f"{of_imported} WHERE documents.path IS NOT NULL", asked)
+        known = {str(doc_id): str(path) for doc_id, path in imported}
+        for doc_id, path in self._rows(f"{of_files} GROUP BY doc_id", asked):
+            known[str(doc_id)] = os.fsdecode(path)  # type: ignore[arg-type]
+        return known
 
     # What one run of indexing has seen
 

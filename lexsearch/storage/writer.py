@@ -19,7 +19,8 @@ from filelock import Timeout
 
 from lexsearch.engines import EngineWriter, has_index, open_writer
 from lexsearch.errors import EngineBroken, EngineOutdated, IndexLocked, IndexReadOnly
-from lexsearch.records import Caption, Document, Progress
+from lexsearch.images.formats import kinds_of
+from lexsearch.records import Caption, Document, Passage, Progress
 from lexsearch.storage.captions import CaptionStore, DamagedShard
 from lexsearch.storage.catalog import Catalog
 from lexsearch.storage.documents import compose
@@ -34,6 +35,7 @@ _PATIENCE = 0.5  # seconds; whoever looks whether somebody writes holds the lock
 _BULK = 5000  # from this many waiting documents on, all captions are read once, in order
 
 ProgressCallback = Callable[[Progress], None]
+_COUNTED = (*EXACT, "camera")  # fields that documents are counted and sorted by
 Taken = dict[str, list[tuple[str, str]]]
 log = logging.getLogger("lexsearch")
 
@@ -250,9 +252,10 @@ class Writer:
                 names, paths = self._places(doc_id)
                 current = self.settings.captioner
                 made = compose(doc_id, captions, current, names, lexicon=self._lexicon)
-                taken[doc_id] = [
-                    (one.field, one.text) for one in made.passages if one.field in EXACT
-                ]
+                kinds = (Passage(kind, "kind") for kind in kinds_of(paths, made.size))
+                made = made._replace(passages=(*made.passages, *kinds))
+                counted = (one for one in made.passages if one.field in _COUNTED)
+                taken[doc_id] = [(one.field, one.text) for one in counted]
                 # The catalog knows paths, where it is at hand.
                 yield made._replace(paths=paths) if self.settings.engine else made
             else:

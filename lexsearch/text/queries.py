@@ -105,7 +105,8 @@ def _parts(text: str) -> Iterator[_Part]:
                 text = f"{text[: part.start('word')]}{word}{text[place:]}"
                 place = part.start()
             elif word:
-                yield _Part(word if field == "like" else normal(word), sign, field)
+                said = word if field == "like" else normal(word)
+                yield _Part(said, sign, field, alone=field == "kind")  # which is one word
         else:
             said = quoted.replace('""', '"')
             if field != "like":

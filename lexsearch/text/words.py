@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Sequence
 from functools import cache
 
-EXACT = ("date", "album", "is")
+EXACT = ("date", "kind", "album", "is")
 """Fields whose texts are each compared as a whole."""
 
 _EMOJI = "[\u2600-\u27bf\U0001f000-\U0001faff]"

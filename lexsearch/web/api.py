@@ -29,6 +29,7 @@ from lexsearch.errors import (
     StorageError,
 )
 from lexsearch.images.filesystem import is_remote
+from lexsearch.searching.snapshot import Sort
 from lexsearch.web import schemas, service
 from lexsearch.web.asking import NotFound, shown
 from lexsearch.web.cache import Searches, as_json
@@ -106,9 +107,12 @@ def make_api(index: Index, thumbnails: Thumbnails, *, read_only: bool, originals
         q: Text = "",
         k: Annotated[int, Query(ge=1, le=200)] = 60,
         skip: Annotated[int, Query(ge=0, le=MAX_SKIP)] = 0,
+        sort: Sort = "relevance",
     ) -> Response:
-        """One page of the pictures that match a query, best first; without one, the newest."""
-        found = await searching.run(searches.page, q, k, skip)
+        """One page of the pictures that match a query, best first; without one, those whose files
+        changed last. Or by when they were taken, the latest first; or by name.
+        """
+        found = await searching.run(searches.page, q, k, skip, sort)
         return Response(found, media_type=Json.media_type)
 
     @api.get("/api/suggestions", response_model=schemas.Words, responses=_problems(404, 422))
@@ -129,12 +133,12 @@ def make_api(index: Index, thumbnails: Thumbnails, *, read_only: bool, originals
         return Json({"completions": await searching.run(completions.complete, q, n)})
 
     @api.get("/api/shelves", response_model=schemas.Shelves, responses=_problems())
-    async def shelves() -> Response:
-        """Months, folders and albums to browse. There are no months in the first moments, while the
-        captions are read.
+    async def shelves(request: Request) -> Response:
+        """What there is to browse and to filter by, each with its query. Cameras, which files name,
+        are for requests from this machine alone.
         """
-        months = await searching.run(completions.months)
-        return Json(await searching.run(service.shelves, index, months))
+        here, _ = rights(request)
+        return Json(await searching.run(service.shelves, index, here))
 
     @api.get("/api/refinement", response_model=schemas.Refined, responses=_problems(404, 422))
     async def refinement(

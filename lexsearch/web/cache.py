@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Hashable
 
     from lexsearch.index import Index
+    from lexsearch.searching.snapshot import Sort
 
 _MOST = 500  # pages of hits, some 50 kB each
 
@@ -31,12 +32,12 @@ class Searches:
         self._index = index
         self._answers = lru_cache(maxsize=_MOST)(self._answer)
 
-    def page(self, query: str, k: int, skip: int) -> bytes:
+    def page(self, query: str, k: int, skip: int, sort: Sort = "relevance") -> bytes:
         """One page of hits as JSON; see `schemas.Found`."""
         start = time.perf_counter()
-        found = self._answers(self._index.state(), query, k, skip)
+        found = self._answers(self._index.state(), query, k, skip, sort)
         seconds = round(time.perf_counter() - start, 6)
         return b'%s,"seconds":%s}' % (found.removesuffix(b"}"), as_json(seconds))
 
-    def _answer(self, state: Hashable, query: str, k: int, skip: int) -> bytes:
-        return as_json(service.search(self._index, query, k, skip))
+    def _answer(self, state: Hashable, query: str, k: int, skip: int, sort: Sort) -> bytes:
+        return as_json(service.search(self._index, query, k, skip, sort))

@@ -9,14 +9,13 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from lexsearch.errors import LexsearchError
+from lexsearch.index import Index
 from lexsearch.records import FAVOURITE, FIELDS, Keyword, Suggestion
 from lexsearch.searching.vocabulary import Vocabulary
 from lexsearch.text.words import key_of, normal
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator, Sequence
-
-    from lexsearch.index import Index
+    from collections.abc import Callable, Hashable, Iterator, Mapping
 
 _LEARN_EVERY = 60.0  # seconds, at least: an index may be filled meanwhile
 _LEARN_SHARE = 0.05  # of the time, at most, goes into reading
@@ -26,6 +25,13 @@ _TYPED = re.compile(
     (?P<word>[^\s,;:"]*)""",
     re.VERBOSE | re.IGNORECASE | re.DOTALL,
 )
+_COUNTED: dict[str, Callable[[Index], Mapping[str, int]]] = {
+    "date": Index.months,
+    "camera": Index.cameras,
+    "kind": Index.kinds,
+    "album": Index.albums,
+}
+"""The fields whose texts are few enough to be offered."""
 log = logging.getLogger("lexsearch")
 
 
@@ -55,18 +61,12 @@ class Completions:
             for text, one in self._following(field, word, n)
         ][:n]
 
-    def months(self) -> Sequence[Suggestion]:
-        """The months of which there are pictures, the latest first."""
-        self._learn_anew()
-        return self._known.months
-
     def _following(self, field: str, word: str, n: int) -> Iterator[tuple[str, Suggestion | None]]:
-        if field == "date":
-            yield from ((f"date:{one.word}", one) for one in self._known.months_of(word, n))
-        if field == "album":
-            for name, count in self._index.albums().items():
-                if key_of(name).startswith(key_of(word)):
-                    yield str(Keyword(name, quoted=True, field=field)), Suggestion(name, count)
+        if field in _COUNTED:
+            for text, count in _COUNTED[field](self._index).items():
+                if key_of(text).startswith(key_of(word)):
+                    quoted = not text.replace("-", "").isalnum()
+                    yield str(Keyword(text, "", quoted, field)), Suggestion(text, count)
         if field == "is" and FAVOURITE.startswith(word):
             yield f"is:{FAVOURITE}", None
         if field or not word:

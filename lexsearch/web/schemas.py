@@ -56,7 +56,9 @@ class Keyword(BaseModel):
     text: str
     like: str | None = Field(description="the doc_id of a picture that hits are to be like, or not")
     name: str | None = Field(description="of that picture, as it stands in the query")
-    album: str | None = Field(description="of which they are to be")
+    field: str = Field(description='where alone it is looked for; "" for anywhere')
+    value: str = Field(description="the text alone, without field, sign and quotes")
+    sign: str
     without: str | None = Field(description="null when nothing would be left")
 
 
@@ -120,6 +122,8 @@ class Shelves(BaseModel):
 
     months: list[Shelf] = Field(description="in which pictures say they were taken, latest first")
     folders: list[Shelf] = Field(description="in order, the indexed folder's own name first")
+    cameras: list[Shelf] = Field(description="on this machine alone")
+    kinds: list[Shelf] = Field(description="formats and shapes")
     favourites: int = Field(description="how many pictures is:favourite finds")
     albums: list[Shelf]
 

@@ -15,6 +15,7 @@ from lexsearch.images.filesystem import open_file
 from lexsearch.records import FAVOURITE, Hit, Keyword, Query
 from lexsearch.storage.albums import ALBUM, IS, albums_in, is_favourite
 from lexsearch.storage.denials import DENIED
+from lexsearch.text.words import key_of
 from lexsearch.web.asking import NotFound, read, shown, told, with_all
 from lexsearch.web.thumbnails import SIDES, Thumbnails
 
@@ -23,25 +24,27 @@ if TYPE_CHECKING:
 
     from lexsearch.index import Index
     from lexsearch.records import Box, Suggestion
+    from lexsearch.searching.snapshot import Sort
     from lexsearch.storage.status import PictureInfo
     from lexsearch.web.schemas import AlbumChange, CaptionEdit, Denial, FavouriteChange
 
 _SHOWN_FAILURES = 1000
 _MOST_FOLDERS = 2000
 _PATIENCE = 20.0  # seconds; a request may take 30
-_NOT_CAPTIONS = {"seen", DENIED, ALBUM, IS}  # boxes of things that captions name; told apart
+# Boxes of things that captions name; and what is told apart.
+_NOT_CAPTIONS = {"seen", DENIED, ALBUM, IS, "camera"}
 _OF_THE_FILE = {"about", "date"}  # such as where and when a picture was taken
 
 Object = dict[str, Any]
 
 
-def search(index: Index, query: str, k: int, skip: int) -> Object:
+def search(index: Index, query: str, k: int, skip: int, sort: Sort) -> Object:
     """One page of hits, of all pictures when there is no query; see `schemas.Found`."""
     asked = read(index, query)
     if not asked.keywords:
         nothing: Object = {"query": "", "keywords": [], "unknown": [], "switch": None}
-        return {**_newest(index, k, skip), **nothing}
-    results = index.search(asked, k, skip=skip)
+        return {**_browsed(index, k, skip, sort), **nothing}
+    results = index.search(asked, k, skip=skip, sort=sort)
     understood = told(index, results.query)
     switch = with_all(understood)
     return {
@@ -58,8 +61,8 @@ def search(index: Index, query: str, k: int, skip: int) -> Object:
     }
 
 
-def _newest(index: Index, k: int, skip: int) -> Object:
-    doc_ids, total = index.newest(k, skip=skip)
+def _browsed(index: Index, k: int, skip: int, sort: Sort) -> Object:
+    doc_ids, total = index.browse(k, skip=skip, sort=sort)
     places = index.places(doc_ids)
     hits = [
         Hit(rank, 0.0, doc_id, paths=places.get(doc_id, ()))
@@ -82,7 +85,9 @@ def _keywords(query: Query, understood: Query) -> list[Object]:
                 "text": text,
                 "like": likeness,
                 "name": shown_as.text if likeness else None,
-                "album": keyword.text if keyword.field == ALBUM and keyword.sign != "-" else None,
+                "field": keyword.field,
+                "value": shown_as.text,
+                "sign": keyword.sign,
                 "without": str(Query(others)) if others else None,
             }
         )
@@ -149,23 +154,25 @@ def words(index: Index, query: str, n: int) -> Object:
     return {"words": _counts(index.words(asked, n)) if asked.keywords else []}
 
 
-def shelves(index: Index, months: Iterable[Suggestion]) -> Object:
-    """What there is to browse, each with the query that shows it; see `schemas.Shelves`."""
+def shelves(index: Index, here: bool) -> Object:
+    """What there is to browse and filter by, with its query; see `schemas.Shelves`."""
     folders = [(shown(folder), count) for folder, count in index.folders().items()]
     return {
-        "months": [
-            {"name": one.word, "count": one.count, "query": f"date:{one.word}"} for one in months
-        ],
-        "folders": [
-            {"name": name, "count": count, "query": str(Keyword(name, "+", True, "name"))}
-            for name, count in folders[:_MOST_FOLDERS]
-        ],
+        "months": _shelves("date", index.months().items(), quoted=False),
+        "folders": _shelves("name", folders[:_MOST_FOLDERS]),
+        "cameras": _shelves("camera", index.cameras().items() if here else ()),
+        "kinds": _shelves("kind", index.kinds().items(), quoted=False),
         "favourites": index.total(f"{IS}:{FAVOURITE}"),
-        "albums": [
-            {"name": name, "count": count, "query": str(Keyword(name, "", True, ALBUM))}
-            for name, count in sorted(index.albums().items(), key=lambda one: one[0].casefold())
-        ],
+        "albums": _shelves(ALBUM, sorted(index.albums().items(), key=lambda one: key_of(one[0]))),
     }
+
+
+def _shelves(field: str, counts: Iterable[tuple[str, int]], quoted: bool = True) -> list[Object]:
+    sign = "+" if field == "name" else ""
+    return [
+        {"name": name, "count": count, "query": str(Keyword(name, sign, quoted, field))}
+        for name, count in counts
+    ]
 
 
 def _counts(words: Iterable[Suggestion]) -> list[Object]:

@@ -18,7 +18,7 @@ from lexsearch.images.metadata.statements import Statement
 from lexsearch.images.pillow import MAX_PIXELS, pixel_bound
 from lexsearch.records import CaptionerKey
 
-KEY = CaptionerKey("metadata", "2")
+KEY = CaptionerKey("metadata", "3")
 """Under which it is kept among the captions; the version goes up when more is read, and indexing
 reads the files again then."""
 
@@ -47,7 +47,8 @@ def edition() -> str:
 
 def read(path: str) -> list[tuple[str, str]]:
     """(field, text) of what is said of the picture at `path`: "about", and at most one "date"
-    (YYYY-MM-DD). Damaged metadata are no reason to refuse a picture: what is readable counts.
+    (YYYY-MM-DD) and one "camera", which is among "about" too. Damaged metadata are no reason to
+    refuse a picture: what is readable counts.
     """
     said = [*_embedded(path), *_readable(sidecars.read(path))]
     texts = (" ".join(each.text.replace("\0", " ").split()) for each in said if each.is_text)
@@ -61,7 +62,13 @@ def read(path: str) -> list[tuple[str, str]]:
         or dates.in_name(os.path.basename(path))
         or dates.first(each.text for each in said if each.kind == "changed")
     )
-    return [*rows, ("date", date)] if date else rows
+    if date:
+        rows.append(("date", date))
+    cameras = (" ".join(one.text.split()) for one in said if one.kind == "camera")
+    return (
+        rows
+        + [("camera", camera[:_LONGEST]) for camera in cameras if ("about", camera) in rows][:1]
+    )
 
 
 def _embedded(path: str) -> list[Statement]:

@@ -30,9 +30,8 @@ def read(image: Image.Image) -> Iterator[Statement]:
         value = exif.get(tag) or b""
         words = bytes(value).decode("utf-16-le", "ignore") if not isinstance(value, str) else value
         yield Statement(words.replace(";", ", "))
-    yield Statement(
-        _camera(_text(exif.get(ExifTags.Base.Make)), _text(exif.get(ExifTags.Base.Model)))
-    )
+    made_by = _camera(_text(exif.get(ExifTags.Base.Make)), _text(exif.get(ExifTags.Base.Model)))
+    yield Statement(made_by, "camera")
     yield Statement(_text(exif.get(ExifTags.Base.DateTime)), "changed")
     more = exif.get_ifd(ExifTags.IFD.Exif)
     for taken in _TAKEN:

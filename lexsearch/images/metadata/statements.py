@@ -6,14 +6,16 @@ from typing import NamedTuple
 
 
 class Statement(NamedTuple):
-    """kind: "about" for words, "taken" or "changed" for a date as it was written."""
+    """kind: "about" for words, "camera" for those that name one, "taken" or "changed" for a date as
+    it was written.
+    """
 
     text: str
     kind: str = "about"
 
     @property
     def is_text(self) -> bool:
-        return self.kind == "about"
+        return self.kind in ("about", "camera")
 
 
 def decoded(data: bytes) -> str:

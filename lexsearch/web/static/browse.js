@@ -4,8 +4,6 @@ import { byId, count, el } from "./dom.js";
 import { ask } from "./api.js";
 
 const MONTH = new Intl.DateTimeFormat("en", { month: "long", timeZone: "UTC" });
-const AGAIN = 2000; // milliseconds: the server reads its captions first
-const TRIES = 5;
 
 let search = () => {};
 let wanted = false;
@@ -17,7 +15,7 @@ export function prepare(searchFor) {
 }
 
 // Shown while nothing is searched for.
-export async function browse(now, tries = TRIES) {
+export async function browse(now) {
   wanted = now;
   byId("browse").hidden = !wanted || !any;
   if (!wanted) return;
@@ -28,7 +26,6 @@ export async function browse(now, tries = TRIES) {
     drawFolders(folders);
     any = favourites + albums.length + months.length + folders.length > 0;
     byId("browse").hidden = !wanted || !any;
-    if (!months.length && tries) setTimeout(() => { if (wanted) browse(true, tries - 1); }, AGAIN);
   } catch {
     byId("browse").hidden = true; // the search says what is wrong
   }

@@ -10,7 +10,7 @@ const PAUSE = 60; // milliseconds without a key
 const NAME = "lexsearch-history";
 const FIELDS = {
   "text:": "words written in the picture", "name:": "its file or folder", "about:": "title, keywords, place",
-  "date:": "when it was taken, such as 2023-07", "album:": "among those of an album", "is:favourite": "among your favourites",
+  "date:": "when it was taken, such as 2023-07", "camera:": "what took it", "kind:": "format and shape, such as raw or panorama", "album:": "among those of an album", "is:favourite": "among your favourites",
 };
 
 const field = byId("query");

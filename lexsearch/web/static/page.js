@@ -9,6 +9,7 @@ import { drawChips, drawEmpty, drawSuggestions } from "./refine.js";
 import { drawWords } from "./words.js";
 import * as state from "./state.js";
 import { browse, prepare as prepareShelves } from "./browse.js";
+import * as filters from "./filters.js";
 import * as offers from "./offers.js";
 import * as keep from "./keep.js";
 import * as selection from "./selection.js";
@@ -20,6 +21,7 @@ const MOST = 10000;
 const field = byId("query");
 
 let shown = null; // the query whose hits are in the grid
+let sorted = null; // and their order
 let found = null; // the first page of its hits
 let asking = null;
 let loading = false;
@@ -55,10 +57,19 @@ function narrow(word) {
   return refine({ add: `+${word}` });
 }
 
-async function refine(change) {
+// One round after another: each goes on from what the one before has found.
+let refining = Promise.resolve();
+
+function refine(change) {
+  refining = refining.then(() => refineNow(typeof change === "function" ? change() : change));
+  return refining;
+}
+
+async function refineNow(change) {
+  if (!change) return;
   try {
-    const { query } = await ask("refinement", { q: current().query, ...change });
-    await search(query);
+    const nothing = found?.keywords.length === change.drop?.length && !change.add?.length;
+    await search(nothing ? "" : (await ask("refinement", { q: current().query, ...change })).query);
     scrollTo({ top: 0 });
   } catch (error) {
     toast(error.message);
@@ -89,9 +100,9 @@ async function step(by) {
 // What is shown
 
 async function render() {
-  const { query, picture } = current();
-  if (shown !== query) await load(query);
-  if (current().query !== query) return;
+  const { query, sort, picture } = current();
+  if (shown !== query || sorted !== sort) await load(query, sort);
+  if (current().query !== query || current().sort !== sort) return;
   if (picture) {
     const number = grid.numberOf(picture);
     viewer.show(picture, grid.hits[number], query, { first: number <= 0, last: number < 0 || number >= grid.total - 1 });
@@ -103,14 +114,15 @@ async function render() {
   document.title = query ? `${query} · lexsearch` : "lexsearch";
 }
 
-async function load(query) {
+async function load(query, sort) {
   asking?.abort();
   const mine = asking = new AbortController();
   shown = query;
+  sorted = sort;
   field.value = query;
   byId("busy").classList.add("on");
   try {
-    const answer = await ask("search", { q: query, k: FIRST }, mine.signal);
+    const answer = await ask("search", { q: query, k: FIRST, sort }, mine.signal);
     found = answer;
     setKeywords(answer.keywords);
     grid.clear();
@@ -132,7 +144,7 @@ function say(answer) {
   const { query, total, seconds } = answer;
   const time = el("span", { class: "faded" }, ` ${Math.max(1, Math.round(seconds * 1000))} ms`);
   byId("summary").replaceChildren(
-    query ? (total ? count(total, "picture") : "No picture") : total ? "Newest pictures" : "No pictures yet",
+    query ? (total ? count(total, "picture") : "No picture") : total ? filters.saidOrder(total, sorted) : "No pictures yet",
     query ? time : "",
   );
   draw(answer);
@@ -142,6 +154,7 @@ function draw(answer) {
   const { rounds } = current();
   byId("all").hidden = !answer?.switch;
   byId("all-box").checked = Boolean(answer?.switch?.on);
+  filters.show(answer, sorted);
   drawChips(answer, { search, undo, rounds });
   drawEmpty(answer, { search, searchable: state.searchable() });
   end();
@@ -174,10 +187,10 @@ async function more() {
   const skip = grid.hits.length;
   if (loading || !found || skip >= Math.min(grid.total, MOST)) return;
   loading = true;
-  const query = shown;
+  const [query, sort] = [shown, sorted];
   try {
-    const answer = await ask("search", { q: query, k: Math.min(MORE, MOST - skip), skip }, asking.signal);
-    if (shown === query && grid.hits.length === skip) {
+    const answer = await ask("search", { q: query, k: Math.min(MORE, MOST - skip), skip, sort }, asking.signal);
+    if (shown === query && sorted === sort && grid.hits.length === skip) {
       if (!answer.hits.length) grid.total = skip; // some were removed meanwhile
       grid.append(answer.hits, grid.total);
       end();
@@ -256,6 +269,10 @@ function start() {
     const { on, all, any } = found.switch;
     search(on ? any : all);
   };
+  filters.prepare(refine, (sort) => {
+    go({ ...current(), sort, picture: null });
+    scrollTo({ top: 0 });
+  });
   prepareShelves((query) => {
     search(query);
     scrollTo({ top: 0 });
@@ -277,7 +294,7 @@ function start() {
   keep.prepare();
   selection.prepare(grid, {
     query: () => shown,
-    album: () => found?.keywords.map(({ album }) => album).find(Boolean),
+    album: () => found?.keywords.find(({ field: where, sign }) => where === "album" && sign !== "-")?.value,
     originals: state.originals,
     again: () => { shown = null; render(); },
   });
