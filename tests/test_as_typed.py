@@ -80,6 +80,8 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[lexsearch.Index]
         ("14 July 2019", "paris"),
         ("date:2018-2019", "paris"),
         ("date:>2019", "other"),
+        ("date:14 July", "paris"),
+        ("date:July 14th", "paris"),
         ("1,299.99", "price"),
         ('"1,299.99"', "price"),
         ('text:"1299.99"', "price"),

@@ -363,6 +363,69 @@ def test_pictures_are_sorted_and_filtered_by_controls_that_write_the_query(open_
     expect(total).to_have_text("19 pictures by date")
 
 
+def test_months_are_slid_along_and_this_day_is_offered(
+    browser: Browser, tmp_path: Path, serve: Serve
+) -> None:
+    today = time.localtime()
+    days = [f"20{10 + n}-{1 + n % 12:02}-05" for n in range(15)]
+    days.append(f"2008-{today.tm_mon:02}-{today.tm_mday:02}")
+    for day in days:
+        picture(tmp_path / "photos" / f"{day}.png", "red", (40 + len(day), 30 + days.index(day)))
+    with lexsearch.open(tmp_path / "index") as index:
+        index.add(tmp_path / "photos", captioner=FakeCaptioner(), crops="none")
+    with serve(tmp_path / "index") as server:
+        page = browser.new_page(reduced_motion="reduce")
+        page.goto(server.url)
+        page.get_by_role("button", name="On this day").click()
+        expect(page.locator("#summary")).to_contain_text("picture")
+        expect(page.locator(".tile a[aria-label*='2008-']")).to_be_visible()
+        page.goto(f"{server.url}/?sort=date")
+        slider = page.get_by_role("slider", name="Month")
+        expect(slider).to_have_attribute("aria-valuetext", "March 2024, 1 picture")
+        assert serious(page) == []
+        slider.press("ArrowDown")
+        slider.press("ArrowDown")
+        expect(page.locator("#query")).to_have_value("+date:..2022-01")
+        expect(first(page).locator("a")).to_have_attribute("aria-label", re.compile("2022-01-05"))
+        expect(slider).to_be_focused()
+        box = slider.bounding_box()
+        assert box
+        page.mouse.move(box["x"] + 20, box["y"] + 10)
+        page.mouse.down()
+        page.mouse.move(box["x"] + 20, box["y"] + box["height"] - 2, steps=4)
+        expect(page.locator("#scrubber-bubble")).to_contain_text("2008, 1 picture")
+        page.mouse.up()
+        expect(page.locator("#query")).to_have_value(re.compile(r"\+date:\.\.2008"))
+        expect(page.locator(".tile")).to_have_count(1)
+        slider.press("Home")
+        expect(page.locator("#query")).to_have_value("")
+        page.close()
+
+
+def test_a_slide_show_goes_on_pauses_and_ends(open_page) -> None:
+    page = open_page("?q=red, blue")
+    page.clock.install()
+    first(page).locator("a").click()
+    expect(page.locator("#large")).to_have_class("there")
+    opened = page.url
+    page.get_by_role("button", name="Slide show").click()
+    expect(page.locator("#panel")).to_be_hidden()
+    assert serious(page) == []
+    page.clock.run_for(4500)
+    expect(page).not_to_have_url(opened)
+    expect(page.locator("#large")).to_have_class("there")
+    page.get_by_role("button", name="Pause").click()
+    paused = page.url
+    page.clock.run_for(20_000)
+    assert page.url == paused
+    page.get_by_role("button", name="Go on").click()
+    page.clock.run_for(4500)
+    expect(page).not_to_have_url(paused)
+    page.keyboard.press("s")
+    expect(page.locator("#panel")).to_be_visible()
+    expect(page.locator("#viewer")).to_be_visible()
+
+
 def chosen(page: Page) -> int:
     return page.locator(".pick[aria-checked=true]").count()
 

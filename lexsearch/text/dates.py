@@ -1,6 +1,6 @@
 """Dates as people type them, and the beginnings of YYYY-MM-DD that stand for them: pure.
 
-2019   2019-7   2019/07/14   14.07.2019   July 2019   14 July 2019   July
+2019   2019-7   2019/07/14   14.07.2019   July 2019   14 July 2019   July   14 July
 2018-2020   2019-03..2019-05   >=2019   <2020-06   ..2018
 """
 
@@ -13,6 +13,7 @@ from datetime import date, timedelta
 
 from lexsearch.errors import QueryError
 
+_LEAP = 2000
 _FIRST, _LAST = date(1000, 1, 1), date(2999, 12, 31)
 _MONTHS = {name.lower(): number for number, name in enumerate(calendar.month_name) if name}
 _MONTHS |= {name[:3]: number for name, number in _MONTHS.items()} | {"sept": 9}
@@ -31,6 +32,13 @@ _FORMS = tuple(
     )
 )
 _SLASHED = re.compile(rf"(?P<a>\d\d?)/(?P<b>\d\d?)/(?P<y>{_YEAR})")
+_DAYS_OF_A_YEAR = tuple(
+    re.compile(form, re.IGNORECASE)
+    for form in (
+        rf"(?P<d>{_DAY})\s+(?:of\s+)?(?P<m>{_MONTH})",
+        rf"(?P<m>{_MONTH})\s+(?P<d>{_DAY})",
+    )
+)
 _RANGE = re.compile(r"(?P<from>.*?)\s*(?:\.{2,}|…|\s(?:-|to|until)\s)\s*(?P<to>.*)", re.IGNORECASE)
 _YEARS = re.compile(rf"({_YEAR})-({_YEAR})")
 _BOUND = re.compile(
@@ -47,14 +55,20 @@ _DASHES = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212", "-
 
 
 def read_date(text: str) -> str:
-    """A date or range in one way: 2019, 2019-07, 2019-07-14, july, or two of these with `..`
-    between, of which one may be missing.
+    """A date or range in one way: 2019, 2019-07, 2019-07-14, or two of these with `..` between, of
+    which one may be missing; july and 14 july of every year.
 
     Raises QueryError, with the forms that exist, when it is no date, or no possible one.
     """
     text = " ".join(text.translate(_DASHES).split())
     if text.lower().rstrip(".") in _MONTHS:
         return calendar.month_name[_MONTHS[text.lower().rstrip(".")]].lower()
+    for form in _DAYS_OF_A_YEAR:
+        if said := form.fullmatch(text):
+            month, day = _MONTHS[said["m"].lower().rstrip(".")], int(re.sub(r"\D", "", said["d"]))
+            if not 1 <= day <= calendar.monthrange(_LEAP, month)[1]:
+                raise _no_date(text)
+            return f"{day} {calendar.month_name[month].lower()}"
     if years := _YEARS.fullmatch(text):
         text = "..".join(years.groups())
     if bound := _BOUND.fullmatch(text):
@@ -77,8 +91,10 @@ def read_date(text: str) -> str:
 
 def beginnings(read: str) -> tuple[str, ...]:
     """The beginnings of YYYY-MM-DD that are in a date or range as `read_date` gives it."""
-    if number := _MONTHS.get(read):
-        return tuple(f"{year}-{number:02}" for year in range(1826, 2100))
+    day, _, month = read.rpartition(" ")
+    if number := _MONTHS.get(month):
+        rest = f"{number:02}-{int(day):02}" if day else f"{number:02}"
+        return tuple(f"{year}-{rest}" for year in range(1826, 2100))
     start, dots, end = read.partition("..")
     return tuple(_cover(*_bounds(start, end))) if dots else (read,)
 
@@ -128,7 +144,7 @@ def _possible(text: str, year: str, month: str | int, day: str) -> str:
 def _no_date(text: str) -> QueryError:
     return QueryError(
         f"{text!r} is no date; type date: and 2019, 2019-07, 2019-07-14, 14.07.2019, July 2019, "
-        "2018..2020, >=2019 or <2020-06"
+        "14 July of every year, 2018..2020, >=2019 or <2020-06"
     )
 
 

@@ -120,6 +120,7 @@ class Shelf(BaseModel):
 class Shelves(BaseModel):
     """What there is to browse."""
 
+    today: Shelf = Field(description="this day of every year")
     months: list[Shelf] = Field(description="in which pictures say they were taken, latest first")
     folders: list[Shelf] = Field(description="in order, the indexed folder's own name first")
     cameras: list[Shelf] = Field(description="on this machine alone")

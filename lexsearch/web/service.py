@@ -5,6 +5,7 @@ Plain functions that block; the routes run them on threads.
 
 from __future__ import annotations
 
+import calendar
 import io
 import os
 import time
@@ -157,7 +158,10 @@ def words(index: Index, query: str, n: int) -> Object:
 def shelves(index: Index, here: bool) -> Object:
     """What there is to browse and filter by, with its query; see `schemas.Shelves`."""
     folders = [(shown(folder), count) for folder, count in index.folders().items()]
+    today = f"{time.localtime().tm_mday} {calendar.month_name[time.localtime().tm_mon]}"
+    on_this_day = f"date:{today}"
     return {
+        "today": {"name": today, "count": index.total(on_this_day), "query": on_this_day},
         "months": _shelves("date", index.months().items(), quoted=False),
         "folders": _shelves("name", folders[:_MOST_FOLDERS]),
         "cameras": _shelves("camera", index.cameras().items() if here else ()),

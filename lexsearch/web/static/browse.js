@@ -20,11 +20,11 @@ export async function browse(now) {
   byId("browse").hidden = !wanted || !any;
   if (!wanted) return;
   try {
-    const { months, folders, favourites, albums } = await ask("shelves");
-    drawKept(favourites, albums);
+    const { today, months, folders, favourites, albums } = await ask("shelves");
+    drawKept(today, favourites, albums);
     drawMonths(months);
     drawFolders(folders);
-    any = favourites + albums.length + months.length + folders.length > 0;
+    any = today.count + favourites + albums.length + months.length + folders.length > 0;
     byId("browse").hidden = !wanted || !any;
   } catch {
     byId("browse").hidden = true; // the search says what is wrong
@@ -37,11 +37,12 @@ function shelf({ query, count: pictures }, text, label = text) {
   }, el("bdi", {}, text), el("span", { class: "faded" }, String(pictures)));
 }
 
-function drawKept(favourites, albums) {
+function drawKept(today, favourites, albums) {
   byId("kept-list").replaceChildren(...[
+    today.count && shelf(today, `On this day, ${today.name}`),
     favourites && shelf({ query: "is:favourite", count: favourites }, "Favourites"), ...albums.map((album) => shelf(album, album.name)),
   ].filter(Boolean).map((one) => el("li", {}, one)));
-  byId("kept").hidden = !(favourites || albums.length);
+  byId("kept").hidden = !(today.count || favourites || albums.length);
 }
 
 function drawMonths(months) {

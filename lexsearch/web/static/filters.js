@@ -24,6 +24,21 @@ export function prepare(refine, sortBy) {
   });
 }
 
+// Pictures up to the end of a month, "2023-07"; "" for all.
+export function until(month) {
+  change(() => {
+    const before = of("date");
+    const from = before?.value.includes("..") ? before.value.split("..")[0] : "";
+    const query = month ? `+date:${from <= month ? from : ""}..${month}` : from && `+date:${from}..`;
+    return (before?.text ?? "") !== query && { drop: before ? [before.text] : [], add: query ? [query] : [] };
+  });
+}
+
+// The month that the query ends with, or "".
+export function lastMonth() {
+  return days(of("date")?.value ?? "")[1].slice(0, 7);
+}
+
 // What the query says of them now.
 export function show(found, sort) {
   keywords = found?.keywords ?? [];

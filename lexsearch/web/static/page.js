@@ -13,6 +13,7 @@ import * as filters from "./filters.js";
 import * as offers from "./offers.js";
 import * as keep from "./keep.js";
 import * as selection from "./selection.js";
+import * as timeline from "./timeline.js";
 import * as viewer from "./viewer.js";
 
 const FIRST = 60; // hits that are asked for at once
@@ -155,6 +156,7 @@ function draw(answer) {
   byId("all").hidden = !answer?.switch;
   byId("all-box").checked = Boolean(answer?.switch?.on);
   filters.show(answer, sorted);
+  timeline.show(answer?.total || filters.lastMonth() ? sorted : "", filters.lastMonth());
   drawChips(answer, { search, undo, rounds });
   drawEmpty(answer, { search, searchable: state.searchable() });
   end();
@@ -273,6 +275,7 @@ function start() {
     go({ ...current(), sort, picture: null });
     scrollTo({ top: 0 });
   });
+  timeline.prepare(filters.until);
   prepareShelves((query) => {
     search(query);
     scrollTo({ top: 0 });

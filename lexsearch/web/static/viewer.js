@@ -16,6 +16,7 @@ const told = byId("told");
 
 const SIDES = [1280, 2048, 4096, 8192];
 const PAN = 120;
+const SLIDE = 4000; // milliseconds that a picture of a slide show stands
 
 const zoom = new Zoom(byId("stage"), frame, {
   natural: () => [picture?.width ?? large.naturalWidth, picture?.height ?? large.naturalHeight],
@@ -35,6 +36,7 @@ export function prepare(doings) {
   byId("after").onclick = () => page.step(1);
   dialog.addEventListener("cancel", (event) => {
     event.preventDefault();
+    if (showing) return stopShow();
     page.close();
   });
   dialog.addEventListener("keydown", onKey);
@@ -44,6 +46,8 @@ export function prepare(doings) {
   byId("stage").addEventListener("click", (event) => {
     if (event.target === byId("stage")) page.close();
   });
+  byId("pause").onclick = pause;
+  document.addEventListener("fullscreenchange", () => { if (!document.fullscreenElement) stopShow(); });
   new ResizeObserver(fit).observe(byId("stage"));
   large.onload = () => {
     const first = !large.classList.contains("there");
@@ -70,7 +74,7 @@ export async function show(docId, found, query, ends) {
   byId("after").disabled = ends.last;
   if (!dialog.open) dialog.showModal();
   if (!again) panel.replaceChildren(heading(), el("p", { class: "small" }, "…"));
-  panel.focus({ preventScroll: true });
+  if (!showing) panel.focus({ preventScroll: true });
   let known;
   try {
     known = await ask("picture", { id: docId, q: query });
@@ -125,7 +129,48 @@ async function favour() {
   if (await setFavourite([picture.doc_id], picture.favourite)) await keep();
 }
 
+// One picture after another, as large as the screen.
+let showing = false;
+let slide = 0;
+
+async function startShow() {
+  showing = true;
+  dialog.classList.add("showing");
+  byId("pause").hidden = false;
+  byId("pause").textContent = "Pause";
+  byId("pause").focus();
+  next();
+  try { await byId("stage").requestFullscreen(); } catch { /* then as large as the window */ }
+}
+
+function next() {
+  clearTimeout(slide);
+  slide = setTimeout(async () => {
+    if (byId("after").disabled) return stopShow();
+    await page.step(1);
+    return showing && next();
+  }, SLIDE);
+}
+
+function pause() {
+  const paused = byId("pause").textContent === "Go on";
+  byId("pause").textContent = paused ? "Pause" : "Go on";
+  if (paused) next();
+  else clearTimeout(slide);
+}
+
+function stopShow() {
+  if (!showing) return;
+  showing = false;
+  clearTimeout(slide);
+  dialog.classList.remove("showing");
+  byId("pause").hidden = true;
+  if (document.fullscreenElement) document.exitFullscreen();
+  panel.focus({ preventScroll: true });
+}
+
 export function hide() {
+  stopShow();
   hit = picture = null;
   if (dialog.open) dialog.close();
 }
@@ -323,6 +368,7 @@ function doings() {
     }, "Albums…"),
     el("button", { type: "button", onclick: () => page.like(hit.doc_id) }, "More like this"),
     el("button", { type: "button", onclick: () => page.unlike(hit.doc_id) }, "Not like this"),
+    el("button", { type: "button", id: "show", onclick: startShow }, "Slide show"),
     picture.paths[0]?.startsWith("/") && navigator.clipboard && el("button", { type: "button", onclick: copyPath }, "Copy path"),
     picture.original && el("a", { class: "button", href: originalAddress(picture.doc_id), download: "" }, "Download"));
 }
@@ -434,6 +480,8 @@ function onKey(event) {
     0: () => zoom.reset(),
     m: () => page.like(hit.doc_id),
     n: () => page.unlike(hit.doc_id),
+    s: () => (showing ? stopShow() : startShow()),
+    " ": showing && pause,
     f: () => byId("favour")?.click(),
     a: () => byId("gather")?.click(),
     e: () => panel.querySelector(".pencil")?.click(),
