@@ -505,7 +505,7 @@ def test_several_pictures_are_packed_drawn_and_told(server: Server, folder: Path
     address = f"{server.url}/api/selection?id={ids[0]}"
     assert requests.get(address, headers=through, timeout=30).json()[0]["paths"] == ["red.png"]
     assert server.get("/api/selection", id="nobody").status_code == 404
-    assert server.get("/api/archive", id=["x"] * 501).status_code == 422
+    assert server.get("/api/archive", id=["x"] * 201).status_code == 422
 
 
 # The guard

@@ -63,8 +63,9 @@ Text = Annotated[str, Query(max_length=2000)]
 Several = Annotated[Sequence[Annotated[str, Field(max_length=500)]], Query(max_length=20)]
 Id = Annotated[str, Query(alias="id", max_length=500)]
 Ids = Annotated[
-    list[Annotated[str, Field(max_length=500)]], Query(alias="id", min_length=1, max_length=500)
+    list[Annotated[str, Field(max_length=150)]], Query(alias="id", min_length=1, max_length=200)
 ]
+"""As many as the head of a request has room for."""
 
 
 class Json(JSONResponse):
@@ -246,14 +247,16 @@ def make_api(index: Index, thumbnails: Thumbnails, *, read_only: bool, originals
     @api.put(
         "/api/favourite",
         response_model=schemas.Gathered,
-        responses=_problems(400, 403, 404, 409, 422),
+        responses=_problems(400, 403, 404, 409, 413, 422),
     )
     async def favourite(change: schemas.FavouriteChange) -> Response:
         """Mark pictures as favourites, which is:favourite finds, or no more."""
         return await write(lambda: service.favourite(index, change))
 
     @api.put(
-        "/api/album", response_model=schemas.Gathered, responses=_problems(400, 403, 404, 409, 422)
+        "/api/album",
+        response_model=schemas.Gathered,
+        responses=_problems(400, 403, 404, 409, 413, 422),
     )
     async def album(change: schemas.AlbumChange) -> Response:
         """Put pictures into an album, which album:NAME finds, or take them out of it."""

@@ -194,7 +194,7 @@ class Denial(BaseModel):
 
 
 Several = Annotated[
-    list[Annotated[str, Field(max_length=500)]], Field(min_length=1, max_length=1000)
+    list[Annotated[str, Field(max_length=500)]], Field(min_length=1, max_length=100)
 ]
 
 

@@ -16,9 +16,9 @@ export function imageAddress(docId, side) {
   return address("image", { id: docId, side });
 }
 
-// Of a file made of several pictures: "archive", "sheet"; or of what is known of them: "selection".
-export function fileAddress(kind, docIds, query = "") {
-  return address(kind, { id: docIds, ...(query ? { q: query } : {}) });
+// Of a file made of several pictures: "archive" or "sheet".
+export function fileAddress(kind, docIds) {
+  return address(kind, { id: docIds });
 }
 
 export function originalAddress(docId) {

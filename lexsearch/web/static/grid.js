@@ -7,8 +7,8 @@ import { colourOf } from "./colours.js";
 import { heart } from "./keep.js";
 
 const GAP = 12;
-const LINES = [0, 26, 44]; // pixels below each picture for its words, in one line or two
-const LETTER = 7; // pixels that a letter of them is wide, roughly
+const LINES = [0, 26, 44]; // below each picture for its words, in one line or two, at 16 pixels a rem
+const LETTER = 7; // that a letter of them is wide, roughly
 const MOST_WORDS = 12;
 const FLATTEST = 2.6;
 const TALLEST = 0.56;
@@ -52,6 +52,8 @@ export class Grid {
   arrange() {
     const width = this.place.clientWidth;
     if (!width) return;
+    const scale = parseFloat(getComputedStyle(document.documentElement).fontSize) / 16;
+    this.below = LINES.map((pixels) => pixels * scale);
     const wanted = Math.min(width < 600 ? 150 : 210 + width / 40, innerHeight * 0.6);
     this.rows = [];
     this.spots = [];
@@ -66,10 +68,10 @@ export class Grid {
         const wide = shape(hit) * height;
         this.spots[number] = { left, top, width: wide, height, row: this.rows.length };
         left += wide + GAP;
-        if (lettersOf(hit) * LETTER > wide) lines = 2;
+        if (lettersOf(hit) * LETTER * scale > wide) lines = 2;
       }
       this.rows.push({ top, first: row[0], last: row.at(-1) });
-      top += height + LINES[lines] + GAP;
+      top += height + this.below[lines] + GAP;
       row = [];
       ratios = 0;
     };
@@ -252,7 +254,7 @@ export class Grid {
     const start = this.place.getBoundingClientRect().top + scrollY + top;
     const bar = 90;
     if (start - bar < scrollY) scrollTo({ top: start - bar });
-    else if (start + height + LINES[2] > scrollY + innerHeight) scrollTo({ top: start + height + LINES[2] - innerHeight });
+    else if (start + height + this.below[2] > scrollY + innerHeight) scrollTo({ top: start + height + this.below[2] - innerHeight });
     this.drawNow();
     this.tiles.get(number)?.firstChild.focus({ preventScroll: true });
   }
@@ -293,6 +295,5 @@ function wordsOf(hit) {
 }
 
 function lettersOf(hit) {
-  const words = hit.words.length ? hit.words.slice(0, MOST_WORDS) : [hit.name.split("/").at(-1)];
-  return [...words, ...hit.missing].join(" · ").length;
+  return [...hit.words.slice(0, MOST_WORDS), ...hit.missing].join(" · ").length; // a name is cut
 }

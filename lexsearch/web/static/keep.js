@@ -3,7 +3,7 @@
 import { byId, count, el, svg, toast } from "./dom.js";
 import { ask, change } from "./api.js";
 
-const AT_ONCE = 500; // pictures in one request
+const AT_ONCE = 100; // pictures in one request
 const HEART = "M12 20S4 15 4 9.5A4.2 4.2 0 0 1 12 7.6 4.2 4.2 0 0 1 20 9.5C20 15 12 20 12 20z";
 
 let keeping = { docIds: [], albums: [], done() {} }; // what the dialog is open for

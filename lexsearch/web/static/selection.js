@@ -4,8 +4,7 @@ import { byId, count, el, toast } from "./dom.js";
 import { ask, fileAddress, writable } from "./api.js";
 import { openAlbums, setFavourite, takeOut } from "./keep.js";
 
-const AT_ONCE = 500; // pictures in one file
-const LONGEST = 30000; // letters of an address
+const AT_ONCE = 200; // pictures in one file, or question
 const FAR = 6; // pixels that make a drag of a press
 const LONG = 500; // milliseconds that make a long one
 
@@ -177,8 +176,8 @@ function draw(bar) {
     button("take-out", "Take out of album", takeThemOut, writable) || el("span", { id: "take-out" }),
     button("copy-paths", "Copy paths", copyPaths),
     button("as-json", "JSON", saveJson),
-    button("as-sheet", "Contact sheet", () => save("sheet", "pictures.jpg")),
-    button("pack", "ZIP", () => save("archive", "pictures.zip")),
+    button("as-sheet", "Contact sheet", () => save("sheet", "jpg")),
+    button("pack", "ZIP", () => save("archive", "zip")),
     button("unselect", "Clear", clear),
   ].filter(Boolean));
 }
@@ -204,15 +203,15 @@ async function takeThemOut() {
   page.again();
 }
 
-// What the server knows of them, in as many parts as an address has room for.
+function parts() {
+  const all = ids();
+  return Array.from({ length: Math.ceil(all.length / AT_ONCE) }, (_, part) => all.slice(part * AT_ONCE, (part + 1) * AT_ONCE));
+}
+
+// What the server knows of them.
 async function known() {
   const found = [];
-  for (let left = ids(); left.length;) {
-    let most = Math.min(AT_ONCE, left.length);
-    while (fileAddress("selection", left.slice(0, most), page.query()).length > LONGEST) most = Math.ceil(most / 2);
-    found.push(...await ask("selection", { id: left.slice(0, most), q: page.query() }));
-    left = left.slice(most);
-  }
+  for (const part of parts()) found.push(...await ask("selection", { id: part, q: page.query() }));
   return found;
 }
 
@@ -237,10 +236,10 @@ async function saveJson() {
   }
 }
 
-function save(kind, name) {
-  const address = fileAddress(kind, ids());
-  if (chosen.size > AT_ONCE || address.length > LONGEST) return toast(`At most ${AT_ONCE} pictures go into one file; select fewer.`);
-  return download(address, name);
+// One file, or several with numbers.
+function save(kind, ending) {
+  const all = parts();
+  all.forEach((part, number) => download(fileAddress(kind, part), `pictures${all.length > 1 ? `-${number + 1}` : ""}.${ending}`));
 }
 
 function download(address, name) {
