@@ -355,7 +355,7 @@ def _pack(index: Index, hits: Sequence[Hit], file: str) -> None:
     with click.open_file(file, "wb", atomic=True) as output:
         for part in zipped(files):
             output.write(part)
-    lost = [path for _, path in files if not os.path.exists(path)]
+    lost = [path for _, path in files if not exists(path)]
     say(f"wrote {file}" + (f"; {len(lost)} files are gone, see {MISSING!r} in it" if lost else ""))
 
 

@@ -6,6 +6,8 @@ import os
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 
+from lexsearch.images.filesystem import is_remote, open_file
+
 _CHUNK = 1 << 20  # bytes read at once
 MISSING = "not in this archive.txt"
 
@@ -40,21 +42,23 @@ def zipped(files: Iterable[tuple[str, str]], missing: Sequence[str] = ()) -> Ite
     with zipfile.ZipFile(outbox, "w", zipfile.ZIP_STORED) as archive:  # type: ignore[call-overload]
         for name, path in files:
             try:
-                file = open(path, "rb")  # noqa: SIM115 (closed below)
+                file, entry = open_file(path), _entry(path, _other(name, names))
             except OSError as error:
-                failed.append(f"{name}: {error.strerror}")
+                failed.append(f"{name}: {error.strerror or error}")
                 continue
-            with file:
-                entry = zipfile.ZipInfo.from_file(
-                    path, _other(name, names), strict_timestamps=False
-                )
-                with archive.open(entry, "w", force_zip64=True) as packed:
-                    while part := file.read(_CHUNK):
-                        packed.write(part)
-                        yield outbox.take()
+            with file, archive.open(entry, "w", force_zip64=True) as packed:
+                while part := file.read(_CHUNK):
+                    packed.write(part)
+                    yield outbox.take()
         if failed:
             archive.writestr(_other(MISSING, names), "\n".join([*failed, ""]))
     yield outbox.take()
+
+
+def _entry(path: str, name: str) -> zipfile.ZipInfo:
+    if is_remote(path):
+        return zipfile.ZipInfo(name)
+    return zipfile.ZipInfo.from_file(path, name, strict_timestamps=False)
 
 
 def _other(name: str, names: set[str]) -> str:
