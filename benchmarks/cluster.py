@@ -3,6 +3,7 @@ and what happens when nodes die.
 
     python benchmarks/cluster.py ../shared/data/coco-mllm/captions.jsonl
     python benchmarks/cluster.py --check CAPTIONS
+    python benchmarks/cluster.py --candidates 200 CAPTIONS
 
 CAPTIONS: JSON Lines as `lexsearch import` takes them. Needs Maven and a JDK for the nodes (46 MB,
 once), and 2 GB of memory. The last line says whether all is well; with --check the exit status does
@@ -53,6 +54,9 @@ def main() -> None:
     options.add_argument("--check", action="store_true", help="exit 1 where something is not well")
     options.add_argument("--documents", type=int, help="take the first so many")
     options.add_argument("--queries", type=int, default=200)
+    options.add_argument(
+        "--candidates", type=int, help="compare with an index of so many candidates a shard, too"
+    )
     given = options.parse_args()
     with tempfile.TemporaryDirectory(prefix="lexsearch-cluster-") as folder:
         nodes = Nodes(Path(folder) / "nodes", 3, java=())
@@ -60,7 +64,7 @@ def main() -> None:
         try:
             documents = read(given.captions, Path(folder) / "captions")[: given.documents]
             nodes.wait()
-            faults = measure(nodes, documents, Path(folder) / "lucene", given.queries)
+            faults = measure(nodes, documents, Path(folder) / "lucene", given)
         finally:
             nodes.stop()
     print(
@@ -76,7 +80,9 @@ def read(captions: Path, folder: Path) -> list[Document]:
         return list(index.contents())
 
 
-def measure(nodes: Nodes, documents: list[Document], lucene: Path, queries: int) -> list[str]:
+def measure(
+    nodes: Nodes, documents: list[Document], lucene: Path, given: argparse.Namespace
+) -> list[str]:
     address = f"opensearch+http://{nodes.hosts}/bench?shards=3"
     print(f"{len(documents):,} documents; 3 nodes, 3 shards, 2 copies of each\n")
     for name, place in (("embedded", str(lucene)), ("cluster", address)):
@@ -88,8 +94,10 @@ def measure(nodes: Nodes, documents: list[Document], lucene: Path, queries: int)
     sizes = size_of(lucene), bytes_of(nodes)
     each = (f"{size / len(documents) / 1000:.1f} kB" for size in sizes)
     print("a document takes {} embedded, {} on the cluster, each copy".format(*each))
-    asked = questions(documents, queries)
+    asked = questions(documents, given.queries)
     equal = compare(asked, str(lucene), address)
+    if given.candidates:
+        estimate(nodes, documents, asked, address, given.candidates)
     faults = []
     if equal < LEAST_EQUAL:
         faults.append(f"only {equal:.1%} of the lists are equal")
@@ -157,6 +165,35 @@ def compare(asked: Sequence[str], *places: str) -> float:
     for engine in engines:
         engine.close()
     return same / lists
+
+
+def estimate(
+    nodes: Nodes, documents: Sequence[Document], asked: Sequence[str], exact: str, candidates: int
+) -> None:
+    """How many of the best ten an index with candidates finds, and how fast beside an exact one."""
+    place = f"opensearch+http://{nodes.hosts}/few?shards=3&candidates={candidates}"
+    writer = open_writer(place)
+    writer.replace(documents)
+    writer.close()
+    engines = [open_engine(exact), open_engine(place)]
+    searchers = [Searcher(one, Lexicon(one.analyzer.terms)) for one in engines]
+    print(f"\n{candidates:,} candidates a shard")
+    print("mode      overlap   exact p50 / p95    candidates p50 / p95 (ms, warm)")
+    for mode, match in MODES:
+        shares = []
+        times: list[list[float]] = [[], []]
+        for text in asked:
+            query = parse_plainly(text) if mode == "paper" else parse(text)
+            ours, theirs = (
+                {*dict(one.find(query, 10, mode, match).documents)} for one in searchers
+            )
+            shares.append(len(ours & theirs) / len(ours) if ours else 1.0)
+            for searcher, took in zip(searchers, times, strict=True):
+                took.append(seconds(searcher, query, mode, match))
+        shown = "".join(f"{1000 * p50(took):11.1f} / {1000 * p95(took):6.1f}" for took in times)
+        print(f"{mode + '/' + match:11} {statistics.mean(shares):6.1%} {shown}", flush=True)
+    for engine in engines:
+        engine.close()
 
 
 def p50(took: Sequence[float]) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterable, Iterator
 from itertools import count
 from pathlib import Path
@@ -15,9 +16,9 @@ from nodes import Nodes
 from opensearchpy.exceptions import ConnectionTimeout
 
 import lexsearch
-from lexsearch.engines import open_engine, open_writer
+from lexsearch.engines import TopDocs, open_engine, open_writer
 from lexsearch.engines import opensearch as engine_module
-from lexsearch.engines.nodes import Bool, MatchAll, ScoredQuery, Term
+from lexsearch.engines.nodes import Bool, MatchAll, Phrase, ScoredQuery, Term
 from lexsearch.engines.opensearch import COMMITS, OpenSearchEngine, cluster
 from lexsearch.engines.opensearch.address import connect, read_address
 from lexsearch.engines.opensearch.writer import OpenSearchWriter
@@ -78,6 +79,7 @@ def hold(writer: OpenSearchWriter, *documents: Document) -> None:
             0,
         ),
         ("opensearch+http://[::1]:9200/p", (("::1", 9200),), "", "p", 0),
+        ("opensearch+http://h/p?shards=2&candidates=500", (("h", 9200),), "", "p", 2),
     ],
 )
 def test_an_address_is_read(
@@ -89,7 +91,8 @@ def test_an_address_is_read(
 
 
 @pytest.mark.parametrize(
-    "rest", ["host", "host/", "host/Big", "host/*", "/p", "h:x/p", "h/p?size=1"]
+    "rest",
+    ["host", "host/", "host/Big", "host/*", "/p", "h:x/p", "h/p?size=1", "h/p?candidates=10001"],
 )
 def test_what_is_no_address_is_refused(rest: str) -> None:
     with pytest.raises(LexsearchError, match="opensearch"):
@@ -183,6 +186,62 @@ def test_a_query_of_too_many_words_is_told_from_a_failure(
     nested = tuple(Bool(should=each[n : n + 100]) for n in range(0, 3000, 100))
     with pytest.raises(QueryTooLarge):
         engine.search(ScoredQuery(Bool(should=nested)), 10)
+
+
+def test_a_phrase_of_many_choices_is_counted_exactly_and_one_of_too_many_refused(
+    writer: OpenSearchWriter, engine: OpenSearchEngine, tmp_path: Path
+) -> None:
+    words = [(f"a{n}", f"b{n}") for n in range(10)]
+    documents = [
+        Document("both", " ".join(pair[n % 2] for n, pair in enumerate(words))),
+        Document("twice", " ".join([pair[0] for pair in words] * 2)),
+        Document("never", " ".join(pair[0] for pair in reversed(words))),
+        Document("other", " ".join(pair[1] for pair in words)),
+    ]
+    hold(writer, *documents)
+    expected = open_writer(f"memory:{tmp_path}")
+    expected.replace(documents)
+    memory = open_engine(f"memory:{tmp_path}")
+    for length in (5, 8):
+        query = ScoredQuery(Phrase("contents", tuple(enumerate(words[:length]))))
+        found, known = engine.search(query, 10), memory.search(query, 10)
+        assert [doc_id for doc_id, _ in found.best] == [doc_id for doc_id, _ in known.best]
+        assert [score for _, score in found.best] == pytest.approx([s for _, s in known.best])
+    with pytest.raises(QueryTooLarge, match="1,024 choices"):
+        engine.search(ScoredQuery(Phrase("contents", tuple(enumerate(words)))), 10)
+
+
+def test_candidates_are_found_by_an_estimate_and_scored_exactly(
+    address: str, writer: OpenSearchWriter, engine: OpenSearchEngine
+) -> None:
+    documents = [
+        Document(f"{n:02}", "\n".join(["a red bus"] * (1 + n % 4) + ["a dog and a cat"] * (n % 3)))
+        for n in range(40)
+    ]
+    hold(writer, *documents)
+    place = f"{address.replace('/test-', '/few-')}&candidates="
+    for few, places in ((12, (12,)), (100, (100, 0))):
+        other = OpenSearchWriter(f"{place}{few}", writer.analyzer)
+        other.replace(documents)
+        hold(other, documents[0])
+        other.close()
+        for told in places:  # it is the index that knows, and not who opens it
+            reader = OpenSearchEngine(f"{place}{told}", writer.analyzer)
+            for text in ("bus", "dog, bus", "a red bus beside a cat", '"red bus", -cat'):
+                exact, found = searched(engine, text, 40), searched(reader, text, 12)
+                scores = dict(exact.best)
+                assert found.total == exact.total
+                assert [score for _, score in found.best] == pytest.approx(
+                    [scores[doc_id] for doc_id, _ in found.best]
+                )
+                if few == 100:
+                    assert [*dict(found.best)] == [*scores][:12]
+            reader.close()
+
+
+def searched(engine: OpenSearchEngine, text: str, k: int) -> TopDocs:
+    found = Searcher(engine, Lexicon(engine.analyzer.terms)).find(parse(text), k, "best", "any")
+    return TopDocs(found.documents, found.total)
 
 
 def test_a_reader_elsewhere_sees_commits_and_a_replacement(
@@ -333,6 +392,24 @@ def test_a_text_index_moves_to_a_cluster_and_back(
     assert not index.search("blue")
     with pytest.raises(LexsearchError, match="embedded"):
         index.reindex(engine="elastic")
+
+
+def test_two_folders_do_not_fill_one_index(
+    index: lexsearch.Index, photos: Path, captioner: FakeCaptioner, there: str, tmp_path: Path
+) -> None:
+    picture(photos / "a.png", "red")
+    index.add(photos, captioner=captioner, engine=there)
+    with lexsearch.open(tmp_path / "second") as second:
+        second.add(photos, captioner=captioner)
+        with pytest.raises(IndexUnusable, match="another index folder"):
+            second.reindex(engine=there)
+        assert second.settings.engine == ""
+        assert len(second.search("red")) == len(index.search("red")) == 1
+    shutil.copytree(index.path, tmp_path / "copy")
+    with lexsearch.open(tmp_path / "copy") as copy:
+        picture(photos / "b.png", "blue")
+        copy.add(photos, captioner=captioner)
+        assert len(copy.search("blue")) == 1
 
 
 def test_a_cluster_that_is_gone_leaves_the_index_as_it_was(

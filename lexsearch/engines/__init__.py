@@ -266,10 +266,13 @@ def open_engine(address: str | os.PathLike[str]) -> Engine:
     return LuceneEngine(Path(place))
 
 
-def open_writer(address: str | os.PathLike[str], *, anew: bool = False) -> EngineWriter:
+def open_writer(
+    address: str | os.PathLike[str], *, anew: bool = False, owner: str = ""
+) -> EngineWriter:
     """The text index at an address, to change it; a missing one is made.
 
     anew: whatever is there, readable or not, will be replaced: for `replace` alone.
+    owner: who fills it, for a cluster, where somebody else's is refused with IndexUnusable.
     Raises as `open_engine` does, before anything is touched, and IndexLocked.
     """
     place = os.fspath(address)
@@ -281,7 +284,7 @@ def open_writer(address: str | os.PathLike[str], *, anew: bool = False) -> Engin
         from lexsearch.engines.lucene.analysis import ANALYZER
         from lexsearch.engines.opensearch.writer import OpenSearchWriter
 
-        return OpenSearchWriter(place, ANALYZER, anew=anew)
+        return OpenSearchWriter(place, ANALYZER, anew=anew, owner=owner)
     from lexsearch.engines.lucene.writer import LuceneWriter
 
     return LuceneWriter(Path(place), anew=anew)

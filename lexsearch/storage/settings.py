@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -22,11 +23,13 @@ class Settings:
     """BM25's parameters, the captioner last used, and where the text index is.
 
     engine: the address of an index on a cluster; "": in the index's own folder.
+    id: by which a cluster's index knows the folder that fills it; "" where none ever did.
     """
 
     ranking: Ranking = field(default_factory=Ranking)
     captioner: CaptionerKey | None = None
     engine: str = ""
+    id: str = ""
 
     def text_index(self, folder: Path) -> str:
         """The address of the text index of the index in `folder`, for its engine."""
@@ -65,6 +68,7 @@ def read_settings(folder: Path) -> Settings:
             Ranking(float(stored["ranking"]["k1"]), float(stored["ranking"]["b"])),
             CaptionerKey(**captioner) if captioner else None,
             str(stored.get("engine", "")),
+            str(stored.get("id", "")),
         )
     except (FileNotFoundError, NotADirectoryError) as error:
         raise IndexNotFound(
@@ -72,6 +76,10 @@ def read_settings(folder: Path) -> Settings:
         ) from error
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise IndexUnusable(f"{file} cannot be read: {error}") from error
+
+
+def new_id() -> str:
+    return secrets.token_hex(8)
 
 
 def make_index(folder: Path) -> None:
@@ -90,7 +98,7 @@ def write_settings(folder: Path, settings: Settings) -> None:
         "format": FORMAT,
         "ranking": asdict(settings.ranking),
         "captioner": captioner._asdict() if captioner else None,
-        **({"engine": settings.engine} if settings.engine else {}),
+        **{name: value for name in ("engine", "id") if (value := getattr(settings, name))},
     }
     file = settings_file(folder)
     part = file.with_suffix(".part")

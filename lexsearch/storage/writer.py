@@ -25,7 +25,13 @@ from lexsearch.storage.captions import CaptionStore, DamagedShard
 from lexsearch.storage.catalog import Catalog
 from lexsearch.storage.documents import compose
 from lexsearch.storage.progress_file import forget_progress, writer_lock
-from lexsearch.storage.settings import Settings, lexicon_file, read_settings, write_settings
+from lexsearch.storage.settings import (
+    Settings,
+    lexicon_file,
+    new_id,
+    read_settings,
+    write_settings,
+)
 from lexsearch.text.lexicon import Lexicon
 from lexsearch.text.words import EXACT, names_of
 
@@ -97,7 +103,7 @@ class Writer:
         """
         if engine == self.settings.engine:
             return False
-        moved = replace(self.settings, engine=engine)
+        moved = replace(self.settings, engine=engine, id=self.settings.id or new_id())
         has_index(moved.text_index(self.folder))  # raises when nobody answers there
         self.settings = moved
         self.rebuild(progress)
@@ -187,10 +193,10 @@ class Writer:
         self.join_imported()
         while True:
             self._close_engine()
+            address = self.settings.text_index(self.folder)
+            engine = self._engine = open_writer(address, anew=True, owner=self.settings.id)
             with self.catalog.transaction():
                 self.catalog.mark_all_stale()
-            address = self.settings.text_index(self.folder)
-            engine = self._engine = open_writer(address, anew=True)
             taken: Taken = {}
             documents = self._documents(taken, [], progress)
             try:
@@ -214,7 +220,7 @@ class Writer:
             if not has_index(address):
                 with self.catalog.transaction():
                     self.catalog.mark_all_stale()
-            self._engine = open_writer(address)
+            self._engine = open_writer(address, owner=self.settings.id)
         return self._engine
 
     def _sync(self, engine: EngineWriter, progress: ProgressCallback | None) -> None:

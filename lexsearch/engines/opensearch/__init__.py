@@ -21,7 +21,7 @@ from lexsearch.engines.nodes import ScoredQuery, Term
 from lexsearch.engines.opensearch.address import read_address
 from lexsearch.engines.opensearch.cluster import Cluster
 from lexsearch.engines.opensearch.mapping import COUNTED, NOTE, made_by
-from lexsearch.engines.opensearch.render import Query, Renderer, matched, terms_of
+from lexsearch.engines.opensearch.render import Estimator, Query, Renderer, matched, terms_of
 from lexsearch.errors import EngineBroken, EngineOutdated, IndexUnusable
 from lexsearch.memo import Memo
 from lexsearch.text.analysis import Analyzer
@@ -41,10 +41,15 @@ COMMITS: Memo[str, int] = Memo(lambda address: 0)
 
 
 class Made(NamedTuple):
-    """The index behind a name, and the last commit to it."""
+    """The index behind a name, and the last commit to it.
+
+    candidates: that it was made for, see `Address`. owner: the id of the folder that it is of.
+    """
 
     concrete: str
     commit: str
+    candidates: int = 0
+    owner: str = ""
 
 
 class _Moment:
@@ -90,16 +95,41 @@ class OpenSearchEngine(Engine):
     def search(self, query: ScoredQuery, k: int) -> TopDocs:
         moment = self._moment()
         self._learn(moment, [*terms_of(query.tree)])
-        frequency = moment.frequencies.__getitem__
-        rendered = Renderer(frequency, moment.means, query.k1, query.b).scored(query.tree)
+        weighing = moment.frequencies.__getitem__, moment.means, query.k1, query.b
+        rendered = Renderer(*weighing).scored(query.tree)
         k = max(0, min(k, moment.documents))
         if k > _PAGE:
             return self._pages(moment, rendered, k)
+        if 0 < k <= moment.made.candidates:
+            return self._best_of_candidates(
+                moment, Estimator(*weighing).scored(query.tree), rendered, k
+            )
         body = _page(rendered, k, ["stored"] if k <= _STORED else False)
         found = self._search(moment, body)
         for hit in found["hits"] if k <= _STORED else ():
             _remember(moment, hit)
         return TopDocs([*map(_scored, found["hits"])], found["total"]["value"])
+
+    def _best_of_candidates(
+        self, moment: _Moment, estimated: Query, exact: Query, k: int
+    ) -> TopDocs:
+        """The best of what each shard's estimate finds, by their exact scores. OpenSearch puts no
+        ties in order here, so that all candidates come, and are sorted on this side.
+        """
+        most = moment.made.candidates
+        again = {"rescore_query": exact, "query_weight": 0.0, "rescore_query_weight": 1.0}
+        body = {
+            "query": estimated,
+            "size": most,
+            "track_total_hits": True,
+            "rescore": {"window_size": most, "query": again},
+            "docvalue_fields": ["doc_id"],
+            "_source": False,
+        }
+        found = self._search(moment, body)
+        best = [ScoredDoc(hit["fields"]["doc_id"][0], hit["_score"]) for hit in found["hits"]]
+        best.sort(key=lambda one: (-one.score, one.doc_id))
+        return TopDocs(best[:k], found["total"]["value"])
 
     def _pages(self, moment: _Moment, rendered: Query, k: int) -> TopDocs:
         """More hits than OpenSearch gives at once: page after page of one point in time."""
@@ -246,7 +276,7 @@ def look(cluster: Cluster, analyzer: Analyzer | None) -> Made:
             f"the text index {address} was made by another version of lexsearch; "
             "`lexsearch reindex` makes it anew from the captions"
         )
-    return Made(index, note["commit"])
+    return Made(index, note["commit"], int(note.get("candidates", 0)), note.get("owner", ""))
 
 
 def _page(query: Query, k: int, source: object) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Where a cluster is, and who asks it.
 
-    opensearch+https://HOST[:PORT][,HOST[:PORT]...]/[PREFIX/]NAME[?shards=N]
+    opensearch+https://HOST[:PORT][,HOST[:PORT]...]/[PREFIX/]NAME[?shards=N][&candidates=N]
 
 The last part of the path names the index (an alias, in OpenSearch). Nobody's password is in an
 address: user, password and certificates are read from the environment (see `connect`), so that no
@@ -24,11 +24,14 @@ if TYPE_CHECKING:
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,200}")  # OpenSearch's rule, less what is rarely used
 _FORM = "opensearch+https://HOST:9200/NAME"
 _ENVIRONMENT = "LEXSEARCH_OPENSEARCH_"
+MOST_CANDIDATES = 10_000  # OpenSearch's limit of a rescore
 TIMEOUT = 20.0  # seconds for one request
 
 
 class Address(NamedTuple):
-    """shards: of an index that is made here; 0: one for each data node."""
+    """shards: of an index that is made here; 0: one for each data node.
+    candidates: of each shard, that are scored exactly; 0: all that match.
+    """
 
     text: str
     hosts: tuple[tuple[str, int], ...]
@@ -36,6 +39,7 @@ class Address(NamedTuple):
     prefix: str
     name: str
     shards: int = 0
+    candidates: int = 0
 
     def __str__(self) -> str:
         return self.text
@@ -62,12 +66,16 @@ def read_address(text: str) -> Address:
         split = [urlsplit(f"//{host}") for host in authority.split(",")]
         hosts = tuple((one.hostname or "", one.port or (443 if secure else 9200)) for one in split)
         options = dict(parse_qsl(query, strict_parsing=True)) if query else {}
-        shards = int(options.pop("shards", 0))
+        shards, candidates = (int(options.pop(name, 0)) for name in ("shards", "candidates"))
     except ValueError as error:
         raise LexsearchError(f"{text} is no address ({error}); write {_FORM}") from error
-    if options or not all(host for host, _ in hosts) or not 0 <= shards <= 1024:
-        raise LexsearchError(f"{text} is no address; write {_FORM}, or {_FORM}?shards=3")
-    return Address(text, hosts, secure, prefix, name, shards)
+    is_sane = 0 <= shards <= 1024 and 0 <= candidates <= MOST_CANDIDATES
+    if options or not all(host for host, _ in hosts) or not is_sane:
+        raise LexsearchError(
+            f"{text} is no address; write {_FORM}, {_FORM}?shards=3 or "
+            f"{_FORM}?shards=3&candidates=1000 ({MOST_CANDIDATES:,} at most)"
+        )
+    return Address(text, hosts, secure, prefix, name, shards, candidates)
 
 
 def connect(address: Address) -> Transport:

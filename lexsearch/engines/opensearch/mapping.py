@@ -3,6 +3,9 @@
 Documents come analysed: a text is sent as its terms, with "␣" where a stop word was, so that
 phrases keep their gaps. The similarity "count" makes `_score` of a term or phrase the number of
 times that it is there, and nothing else; lengths are fields of their own.
+
+An index with candidates has each text a second time, without places, scored by the server's own
+BM25: for a first, cheap look (see `lexsearch.engines.opensearch.render.Estimator`).
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lexsearch.engines.fields import CHAINS, LAYOUT, NO_LENGTHS, coded, pack, texts_of
+from lexsearch.engines.nodes import MatchAll, ScoredQuery
 from lexsearch.memo import Memo
 from lexsearch.records import Document
 from lexsearch.text.analysis import Analyzer, Token, clean
@@ -23,16 +27,23 @@ _MAPPING = 2  # goes up with every change of what is here
 HOLE = "\u2423"
 COUNTED = tuple(field for field in CHAINS if field not in EXACT)
 NOTE = "lexsearch"  # in the mapping's _meta
+NEARLY = "nearly"  # the part of a field that the server scores by itself
 _LONGEST_TERM = 1024  # letters
 _LONGEST_ID = 512  # bytes, OpenSearch's limit
+_USUAL = ScoredQuery(MatchAll())  # its k1 and b
 _LAST = "zz"  # a word behind a text, to see how many stop words end it
 
 
-def index_body(shards: int, note: Mapping[str, str]) -> dict[str, Any]:
+def index_body(shards: int, note: Mapping[str, str], candidates: int = 0) -> dict[str, Any]:
     """What a new index is made with. It gets replicas when it is filled."""
     counted = {"type": "text", "similarity": "count", "norms": False}
-    text = {**counted, "analyzer": "terms"}
-    bag = {**counted, "analyzer": "counted", "index_options": "freqs"}
+    nearly = {"type": "text", "similarity": NEARLY, "index_options": "freqs"}
+
+    def field(analyzer: str, **more: object) -> dict[str, Any]:
+        both = {"fields": {NEARLY: {**nearly, "analyzer": analyzer}}} if candidates else {}
+        return {**counted, "analyzer": analyzer, **more, **both}
+
+    text, bag = field("terms"), field("counted", index_options="freqs")
     number = {"type": "integer", "index": False}
     words = {"type": "whitespace", "max_token_length": _LONGEST_TERM}
     return {
@@ -45,7 +56,8 @@ def index_body(shards: int, note: Mapping[str, str]) -> dict[str, Any]:
                 "count": {
                     "type": "scripted",
                     "script": {"source": "return query.boost * doc.freq;"},
-                }
+                },
+                NEARLY: {"type": "BM25", "k1": _USUAL.k1, "b": _USUAL.b},
             },
             "analysis": {
                 "tokenizer": {"words": words},

@@ -27,14 +27,15 @@ from lexsearch.engines.nodes import (
     idf_of,
     matching,
 )
-from lexsearch.engines.opensearch.mapping import HOLE
+from lexsearch.engines.opensearch.mapping import HOLE, NEARLY
+from lexsearch.errors import QueryTooLarge
 from lexsearch.text.words import EXACT
 
 # Three sources in all: a node compiles each once, and refuses more than some in a while.
 _WITHOUT_LENGTHS = "_score / (_score + params.k)"
 _WITH_LENGTHS = "_score / (_score + params.a + params.b * doc[params.length].value)"
 _ROOT = "params.slope * Math.sqrt(_score) + params.intercept"
-_MOST_PHRASES = 64  # that a phrase with several terms at a place is written out to
+_MOST_PHRASES = 512  # that a phrase with several terms at a place is written out to
 
 Query = dict[str, Any]
 _NOTHING: Query = {"match_none": {}}
@@ -75,17 +76,12 @@ class Renderer:
         match node:
             case Boost(inner, weight):
                 return self.scored(inner, boost * weight)
-            case Term(field, text):
-                return self._saturated(_term(field, text), field, boost * self._idf(field, text))
-            case Synonyms(field, terms):
-                each = [_term(field, text, weight) for text, weight in terms]
-                idf = min(self._idf(field, text) for text, _ in terms)
-                return self._saturated(_either(each), field, boost * idf)
-            case Phrase(field, positions):
-                texts = [text for _, texts in positions for text in texts]
-                known = (text for text in texts if self._frequency(Term(field, text)))
-                idf = sum(self._idf(field, text) for text in known)
-                return self._saturated(self._counted(node), field, boost * idf)
+            case Term():
+                return self._term(node, boost)
+            case Synonyms():
+                return self._synonyms(node, boost)
+            case Phrase():
+                return self._phrase(node, boost)
             case Sqrt(inner, slope, intercept):
                 numbers = {"slope": slope, "intercept": intercept}
                 return _script(self.scored(inner), _ROOT, numbers, boost)
@@ -97,6 +93,23 @@ class Renderer:
                 return {"prefix": {field: {"value": text, "boost": boost}}}
             case MatchAll():
                 return {"match_all": {"boost": boost}}
+
+    def _term(self, node: Term, boost: float) -> Query:
+        field, text = node
+        return self._saturated(_term(field, text), field, boost * self._idf(field, text))
+
+    def _synonyms(self, node: Synonyms, boost: float) -> Query:
+        field, terms = node
+        each = [_term(field, text, weight) for text, weight in terms]
+        idf = min(self._idf(field, text) for text, _ in terms)
+        return self._saturated(_either(each), field, boost * idf)
+
+    def _phrase(self, node: Phrase, boost: float) -> Query:
+        field = node.field
+        texts = [text for _, texts in node.positions for text in texts]
+        known = (text for text in texts if self._frequency(Term(field, text)))
+        idf = sum(self._idf(field, text) for text in known)
+        return self._saturated(self._counted(node), field, boost * idf)
 
     def _idf(self, field: str, text: str) -> float:
         return idf_of(self._frequency(Term(field)), self._frequency(Term(field, text)))
@@ -131,8 +144,13 @@ class Renderer:
         choices = prod(len(texts) for _, texts in known)
         if not choices:
             return _NOTHING
-        if choices > _MOST_PHRASES:  # counted as being there once; such long ones are no more often
-            return {"constant_score": {"filter": _phrase(node)}}
+        if choices > _MOST_PHRASES:
+            first = " ".join(texts[0] for _, texts in known)
+            raise QueryTooLarge(
+                f"a phrase such as '{first}' has words that stand for several, {choices:,} choices "
+                "of them in all, and a cluster counts no more than "
+                f"{_MOST_PHRASES} of them; ask for a shorter one"
+            )
         places = [place for place, _ in known]
         share = 1 / len(places)
         phrases = [
@@ -145,6 +163,28 @@ class Renderer:
             for texts in product(*(texts for _, texts in known))
         ]
         return _either(phrases)
+
+
+class Estimator(Renderer):
+    """Writes trees that match the same documents, and leaves the weights of words to the server's
+    own BM25, by what each shard holds: nearly the same scores, for a fraction of the time.
+    """
+
+    def _term(self, node: Term, boost: float) -> Query:
+        if node.field in EXACT:
+            return super()._term(node, boost)
+        return _term(f"{node.field}.{NEARLY}", node.text, boost)
+
+    def _synonyms(self, node: Synonyms, boost: float) -> Query:
+        each = [self._term(Term(node.field, text), boost * weight) for text, weight in node.terms]
+        return {"dis_max": {"queries": each}}
+
+    def _phrase(self, node: Phrase, boost: float) -> Query:
+        each = [
+            self._synonyms(Synonyms(node.field, tuple((text, 1.0) for text in texts)), boost)
+            for _, texts in node.positions
+        ]
+        return {"bool": {"filter": [_phrase(node)], "should": each}}
 
 
 def matched(node: Node) -> Query:

@@ -12,11 +12,17 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from lexsearch.engines import EngineWriter
-from lexsearch.engines.opensearch import COMMITS, look
+from lexsearch.engines.opensearch import COMMITS, Made, look
 from lexsearch.engines.opensearch.address import read_address
 from lexsearch.engines.opensearch.cluster import PASSING, Cluster
 from lexsearch.engines.opensearch.mapping import NOTE, Rows, id_of, index_body, made_by
-from lexsearch.errors import EngineBroken, EngineUnavailable, QueryTooLarge, StorageError
+from lexsearch.errors import (
+    EngineBroken,
+    EngineUnavailable,
+    IndexUnusable,
+    QueryTooLarge,
+    StorageError,
+)
 from lexsearch.records import Document
 from lexsearch.text.analysis import Analyzer
 
@@ -32,18 +38,32 @@ class OpenSearchWriter(EngineWriter):
     after `commit`; those of a writer that ends before are seen after the next one's.
     """
 
-    def __init__(self, address: str, analyzer: Analyzer, *, anew: bool = False) -> None:
+    def __init__(
+        self, address: str, analyzer: Analyzer, *, anew: bool = False, owner: str = ""
+    ) -> None:
         self.analyzer = analyzer
+        self._owner = owner
         self._address = read_address(address)
         self._cluster = Cluster(self._address)
         self._rows = Rows(analyzer)
         self._threads = ThreadPoolExecutor(_THREADS, "opensearch")
         self._sending: deque[tuple[_Chunk, Future[None]]] = deque()
+        self._candidates = 0  # of the index that is there
         try:
-            look(self._cluster, None if anew else analyzer)
+            made = look(self._cluster, None if anew else analyzer)
+            self._candidates = made.candidates
+            self._expect_own(made)
         except EngineBroken:
             if not anew:
                 self._put_in_place(self._make())  # a new index can be searched at once
+
+    def _expect_own(self, made: Made) -> None:
+        """Two folders that fill one index would take each other's pictures out of it."""
+        if self._owner and made.owner and self._owner != made.owner:
+            raise IndexUnusable(
+                f"{self._address} is filled from another index folder; choose another name, or, "
+                "where that folder is no more, delete that index on the cluster"
+            )
 
     def update(self, documents: Iterable[Document]) -> None:
         self._put(self._address.name, documents)
@@ -133,23 +153,26 @@ class OpenSearchWriter(EngineWriter):
 
     def commit(self) -> None:
         self._finish_all()
-        self._publish(self._address.name)
+        self._publish(self._address.name, self._candidates)
         self._tell_own()
 
-    def _publish(self, index: str) -> None:
+    def _publish(self, index: str, candidates: int) -> None:
         """Show all that was sent, then say so: whoever sees the note sees the documents."""
+        note = self._note(candidates)
         answer = self._cluster.ask("POST", f"/{index}/_refresh")
         if answer["_shards"]["failed"]:
             raise EngineUnavailable(f"a part of {self._address} cannot answer just now; try again")
-        self._cluster.ask("PUT", f"/{index}/_mapping", {"_meta": {NOTE: self._note()}})
+        self._cluster.ask("PUT", f"/{index}/_mapping", {"_meta": {NOTE: note}})
 
     def _tell_own(self) -> None:
         COMMITS[self._address.text] += 1
 
-    def _note(self) -> dict[str, str]:
+    def _note(self, candidates: int) -> dict[str, str]:
         return {
             "made": made_by(self.analyzer),
             "name": self._address.name,
+            "owner": self._owner,
+            "candidates": str(candidates),
             "commit": secrets.token_hex(8),
         }
 
@@ -159,7 +182,7 @@ class OpenSearchWriter(EngineWriter):
         try:
             self._put(index, documents)
             self._finish_all()
-            self._publish(index)
+            self._publish(index, self._address.candidates)
         except BaseException:
             self._sending.clear()
             self._drop(index)
@@ -171,7 +194,8 @@ class OpenSearchWriter(EngineWriter):
         """A new index, which nobody sees yet and which has one copy of each shard."""
         index = f"{self._address.name}-{secrets.token_hex(4)}"
         shards = self._address.shards or self._nodes()
-        body = index_body(shards, self._note())
+        candidates = self._address.candidates
+        body = index_body(shards, self._note(candidates), candidates)
         self._cluster.ask("PUT", f"/{index}", body, done="resource_already_exists_exception")
         return index
 
@@ -194,6 +218,7 @@ class OpenSearchWriter(EngineWriter):
         self._cluster.ask("POST", "/_aliases", body, done="index_not_found_exception")
         if look(self._cluster, self.analyzer).concrete != index:
             raise EngineUnavailable(f"{self._address} was changed by another process; try again")
+        self._candidates = self._address.candidates
 
     def _wait_for_copies(self, index: str) -> None:
         """An index without its second copy can be searched as well: nobody waits without end."""
