@@ -55,8 +55,12 @@ from lexsearch.text.queries import parse, parse_plainly
 
 if TYPE_CHECKING:
     from lexsearch.captioners import Captioner, CaptionerSpec
+    from lexsearch.errors import ModelError
+    from lexsearch.indexing.enriching import Enriched
     from lexsearch.indexing.jobs import Runner
     from lexsearch.indexing.scan import Report
+    from lexsearch.language import Ask, LanguageModel
+    from lexsearch.language.remembered import Remembered
     from lexsearch.searching.sessions import Session
     from lexsearch.searching.vocabulary import Vocabulary
     from lexsearch.storage.merging import Merged
@@ -612,6 +616,38 @@ class Index:
 
         with self._writing() as writer:
             return import_from(writer, os.fspath(source), keys or {}, progress)
+
+    def enrich(
+        self,
+        model: LanguageModel,
+        searches: int = 5,
+        *,
+        again: bool = False,
+        remembered: Remembered | None = None,
+        progress: ProgressCallback = _ignore,
+    ) -> Enriched:
+        """Let a language model write likely searches for each picture that has none yet, from its
+        captions, which it is sent. They are found from then on, without the model, and count half
+        as much as captions; in paper mode they do not count.
+
+        again: for all pictures, anew. What was written stays when this is stopped.
+        Raises ModelUnavailable where the model will not answer further questions.
+        """
+        from lexsearch.indexing.enriching import enrich, is_readable
+        from lexsearch.language.asking import ask_all
+
+        def ask(questions: Sequence[Ask]) -> list[str | ModelError]:
+            return ask_all(model, questions, is_readable, remembered=remembered, fresh=again)
+
+        with self._writing() as writer:
+            return enrich(writer, ask, searches, again=again, progress=progress)
+
+    def forget_enriched(self, progress: ProgressCallback = _ignore) -> int:
+        """Take the searches of `enrich` out again; returns of how many pictures."""
+        from lexsearch.indexing.enriching import forget
+
+        with self._writing() as writer:
+            return forget(writer, progress)
 
     def export_captions(self) -> Iterator[str]:
         """All captions of what can be found, each with its last text, as JSON Lines.

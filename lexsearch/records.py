@@ -268,6 +268,7 @@ class Hit:
     votes: how many sentences voted for it, in a vote.
     below: "near": it stands below a line, since it has none of what was asked for, but words that
         have to do with it, which its evidence names. "": it stands above.
+    before: the rank that it had before a language model put the first hits in order.
     width, height: of the upright picture, in pixels, where known.
     image(), thumbnail(side): the upright picture as a PIL image, whole or small; ImageError when
         none of its files can be read.
@@ -289,6 +290,7 @@ class Hit:
     by: tuple[str, ...] = ()
     votes: float | None = None
     below: Below = ""
+    before: int | None = None
 
     def __repr__(self) -> str:
         words = ", ".join(self.words)

@@ -26,6 +26,7 @@ _COMMANDS = {
     "index": "indexing:index_command",
     "query": "searching:query",
     "enhance": "enhancing:enhance",
+    "enrich": "enhancing:enrich",
     "rewrite": "rewriting:rewrite",
     "show": "searching:show",
     "serve": "serving:serve",

@@ -14,18 +14,23 @@ from lexsearch.cli.terminal import (
     NOTHING_FOUND,
     SOME_FAILED,
     examples,
+    index_option,
     json_option,
+    list_failures,
     progress_bar,
     quiet_option,
     say,
 )
 
 if TYPE_CHECKING:
+    from lexsearch.index import Index
     from lexsearch.language import LanguageModel
     from lexsearch.language.enhancing import Enhanced, Enhancer
     from lexsearch.language.remembered import Remembered
+    from lexsearch.records import Results
 
-_PATIENCE = 20.0
+PATIENCE = 20.0
+MOST_RERANKED = 50
 
 _LLM = (
     click.option(
@@ -80,7 +85,7 @@ def record_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 patience_option = click.option(
     "--patience",
-    default=_PATIENCE,
+    default=PATIENCE,
     show_default=True,
     type=click.FloatRange(0.1, 3600),
     metavar="SECONDS",
@@ -169,6 +174,59 @@ def enhanced_or_plain(text: str, **options: Any) -> Enhanced | None:
     return None
 
 
+def reranked_or_plain(
+    index: Index,
+    results: Results,
+    first: int,
+    llm: str | None,
+    llm_model: str | None,
+    *,
+    patience: float,
+    fresh: bool,
+) -> Results:
+    """For somebody who waits: the hits as the model orders them, or as they are after a note."""
+    from lexsearch.errors import ModelError
+    from lexsearch.searching.reranking import rerank
+
+    with asked_model(llm, llm_model, patience=patience) as (model, remembered):
+        try:
+            again = rerank(index, results, model, first, remembered=remembered, fresh=fresh)
+        except ModelError as error:
+            note = str(error)
+        else:
+            results, note = again
+    if note:
+        say(f"note: not put in order: {note.rstrip('.')}; in the order of the search")
+    return results
+
+
+def say_meant(
+    index: Index,
+    results: Results,
+    llm: str | None,
+    llm_model: str | None,
+    *,
+    patience: float,
+    fresh: bool,
+) -> None:
+    """Words of the index that a model takes a keyword for which no picture has."""
+    from lexsearch.errors import ModelError
+    from lexsearch.language import is_named
+    from lexsearch.searching.meaning import meant_by
+
+    if not results.unknown or not is_named(llm):
+        return
+    with asked_model(llm, llm_model, patience=patience) as (model, remembered):
+        for keyword, _ in results.unknown:
+            try:
+                words = meant_by(index, keyword, model, remembered=remembered, fresh=fresh)
+            except ModelError:
+                return
+            if words:
+                known = ", ".join(f"{one.word} ({one.count:,})" for one in words)
+                say(f"a language model takes {keyword!r} for: {known}")
+
+
 @click.command(
     epilog=examples(
         "lexsearch enhance 'family gathering' --llm http://localhost:11434/v1 --llm-model qwen3:4b",
@@ -229,6 +287,66 @@ def enhance(
     if found and found.wrong:
         for line in found.wrong:
             say(line)
+        raise SystemExit(SOME_FAILED)
+
+
+@click.command(
+    epilog=examples(
+        "lexsearch enrich --llm http://localhost:11434/v1 --llm-model qwen3:4b",
+        "lexsearch enrich --remove",
+    )
+)
+@index_option
+@click.option(
+    "--searches",
+    default=5,
+    show_default=True,
+    type=click.IntRange(1, 20),
+    help="How many for each picture.",
+)
+@click.option("--again", is_flag=True, help="Also for pictures that have some; asks anew.")
+@click.option("--remove", is_flag=True, help="Take all of them out of the index.")
+@click.option(
+    "--llm",
+    metavar="URL|FOLDER",
+    help="A language model: a server's address, a folder, or smollm2 (environment: "
+    "LEXSEARCH_LLM_URL).",
+)
+@click.option(
+    "--llm-model",
+    metavar="NAME",
+    help="As the server calls it (environment: LEXSEARCH_LLM_MODEL).",
+)
+@quiet_option
+def enrich(
+    path: str,
+    searches: int,
+    again: bool,
+    remove: bool,
+    llm: str | None,
+    llm_model: str | None,
+    quiet: bool,
+) -> None:
+    """Let a language model write likely searches for each picture, once.
+
+    It is sent the captions. What it writes is found from then on without it, counts half as much
+    as captions, and not at all with --mode paper. Only pictures without such searches are asked
+    about, so that it may be stopped, and run again when pictures came.
+    """
+    from lexsearch.index import Index
+
+    with Index(path, create=False) as index, progress_bar(quiet) as progress:
+        if remove:
+            count = index.forget_enriched(progress)
+            click.echo(f"{count:,} pictures have no searches of a language model any more")
+            return
+        with asked_model(llm, llm_model) as (model, remembered):
+            enriched = index.enrich(
+                model, searches, again=again, remembered=remembered, progress=progress
+            )
+    click.echo(f"{enriched.added:,} enriched, {len(enriched.failed):,} failed")
+    if enriched.failed:
+        list_failures([f"{doc_id}: {reason}" for doc_id, reason in enriched.failed])
         raise SystemExit(SOME_FAILED)
 
 

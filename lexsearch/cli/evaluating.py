@@ -6,12 +6,19 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from lexsearch.cli.enhancing import model_options, opened_enhancer, record_options
+from lexsearch.cli.enhancing import (
+    MOST_RERANKED,
+    asked_model,
+    model_options,
+    opened_enhancer,
+    record_options,
+)
 from lexsearch.cli.terminal import (
     examples,
     existing,
@@ -130,6 +137,12 @@ class Plan:
     is_flag=True,
     help="Search with sentences of a language model as well (docs/language.md).",
 )
+@click.option(
+    "--rerank",
+    type=click.IntRange(2, MOST_RERANKED),
+    metavar="N",
+    help="Let a language model put the first N of each ranking in order, by their captions.",
+)
 @fuse_option
 @weight_option
 @model_options
@@ -163,6 +176,7 @@ def evaluate(
     images: Path | None,
     compare: Path | None,
     enhance: bool,
+    rerank: int | None,
     fuse: str,
     weight: float | None,
     llm: str | None,
@@ -189,6 +203,7 @@ def evaluate(
     from lexsearch.evaluation import report
     from lexsearch.evaluation.runner import evaluate as run
     from lexsearch.extras import require
+    from lexsearch.language.asking import ask_all
 
     require("evaluate", "lexsearch evaluate", EvaluationError)
     if dense:
@@ -199,6 +214,8 @@ def evaluate(
         raise click.UsageError("give either --topics and --qrels, or --data")
     if bool(dense) != bool(images) or (dense and not data):
         raise click.UsageError("--dense needs --data and --images")
+    if rerank and dense:
+        raise click.UsageError("--rerank reads captions, which --dense has not")
     if names and topics:
         raise click.UsageError("--task is for --data; the task of --topics is their judgements")
     plan = (
@@ -218,7 +235,9 @@ def evaluate(
             index, notes = stack.enter_context(_searched(path, captions, progress))
             plan.notes.extend(notes)
             only = plan.dataset is not None
-            source = IndexSource(index, plan.wanted, only=only, mode=mode, match=match)
+            source = captions_of = IndexSource(
+                index, plan.wanted, only=only, mode=mode, match=match
+            )
         counted: dict[str, Any] = {}
         if enhance:
             from lexsearch.evaluation.enhanced import EnhancedSource
@@ -226,10 +245,18 @@ def evaluate(
             opened = opened_enhancer(llm, llm_model, batches, fresh, answers=answers, record=record)
             enhanced = EnhancedSource(source, stack.enter_context(opened), fuse, weight)
             source = enhanced
+        if rerank:
+            from lexsearch.evaluation.reranked import RerankedSource
+
+            model, remembered = stack.enter_context(asked_model(llm, llm_model))
+            ask = partial(ask_all, model, remembered=remembered, fresh=fresh)
+            source = reranked = RerankedSource(source, captions_of, ask, rerank)
         keep = stack.enter_context(_runs(trec))
         outcomes = run(source, plan.tasks, progress, keep)
         if enhance:
             counted["not_enhanced"] = enhanced.not_enhanced
+        if rerank:
+            counted["not_reranked"] = reranked.not_reranked
     fits = _compare(outcomes, compare, source) if compare else {}
     comparisons = {title: fit.comparison for title, fit in fits.items()}
     notes = [*plan.notes, *source.notes, *(note for fit in fits.values() for note in fit.notes)]

@@ -12,15 +12,21 @@ from lexsearch.records import Results
 from lexsearch.searching.sessions import Session
 
 _HELP = """\
+y, n, -    to a question: it is in the picture, it is not, or who knows
 words      look for them too: cup  or  -person  or  "fire hydrant"
 drop WORDS look for them no more
 like N     more like hit N; unlike N: none like it
 undo       take the last round back
 quit       stop (also Ctrl-D)"""
 
+_ANSWERS = {"y": True, "yes": True, "n": False, "no": False, "-": None}
 
-def go_on(session: Session, k: int, show: Callable[[Results], None]) -> None:
-    """Show the hits of a session, ask how to go on, and so forth until the end of input."""
+
+def go_on(session: Session, k: int, show: Callable[[Results], None], *, asks: bool = False) -> None:
+    """Show the hits of a session, ask how to go on, and so forth until the end of input.
+
+    asks: questions, whether the thing is in the picture that splits the best hits best.
+    """
     while True:
         results = session.search(k)
         show(results)
@@ -28,9 +34,12 @@ def go_on(session: Session, k: int, show: Callable[[Results], None]) -> None:
         narrowed = "".join(f"{one.total:,} > " for one in before[-3:])
         say(f"round {len(rounds)}: {last.query}: {narrowed}{last.total:,} have it all")
         say_unknown(results)
-        if suggestions := session.suggest():
+        if not asks and (suggestions := session.suggest()):
             say("try: " + ", ".join(f"{one.word} ({one.count})" for one in suggestions))
         while True:
+            question = session.question() if asks else None
+            if question is not None:
+                say(f"Is {question!r} in it? [y/n/-]")
             try:
                 typed = click.prompt(
                     ">", prompt_suffix=" ", default="", show_default=False, err=True
@@ -40,7 +49,10 @@ def go_on(session: Session, k: int, show: Callable[[Results], None]) -> None:
                 return
             if typed.strip() in ("quit", "exit", "q"):
                 return
-            if _step(session, results, typed.strip()):
+            if question is not None and typed.strip().lower() in _ANSWERS:
+                if session.answer(question, _ANSWERS[typed.strip().lower()]):
+                    break
+            elif _step(session, results, typed.strip()):
                 break
 
 

@@ -7,16 +7,20 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from lexsearch.cli.enhancing import (
+    MOST_RERANKED,
     enhanced_or_plain,
     model_options,
     patience_option,
     record_options,
+    reranked_or_plain,
+    say_meant,
 )
 from lexsearch.cli.terminal import (
     NOT_DONE,
@@ -114,6 +118,12 @@ class _Words(click.Command):
     is_flag=True,
     help="Search with sentences of a language model as well (docs/language.md).",
 )
+@click.option(
+    "--rerank",
+    type=click.IntRange(2, MOST_RERANKED),
+    metavar="N",
+    help="Let a language model put the first N hits in order, by their captions.",
+)
 @model_options
 @patience_option
 @record_options
@@ -126,6 +136,7 @@ class _Words(click.Command):
 )
 @click.option("--explain", is_flag=True, help="Say which crops said what, and where it is.")
 @click.option("-i", "--interactive", is_flag=True, help="Go on in rounds: add, drop, undo.")
+@click.option("--ask", "asks", is_flag=True, help="With -i: be asked what is in the picture.")
 @mode_option
 @json_option
 @click.option("--paths", is_flag=True, help="Print only paths, one a line.")
@@ -155,6 +166,7 @@ def query(
     fuse: str,
     weight: float | None,
     enhance: bool,
+    rerank: int | None,
     llm: str | None,
     llm_model: str | None,
     batches: int,
@@ -165,6 +177,7 @@ def query(
     sort: Sort,
     explain: bool,
     interactive: bool,
+    asks: bool,
     mode: str,
     as_json: bool,
     paths: bool,
@@ -184,17 +197,20 @@ def query(
     """
     if bool(text) == bool(topics):
         raise click.UsageError("give either words to search for, or --topics FILE")
-    if enhance and (topics or interactive or trec):
+    if (enhance or rerank) and (topics or interactive or trec):
         raise click.UsageError(
-            "--enhance is for one search; for many: lexsearch evaluate --enhance"
+            "--enhance and --rerank are for one search; for many there is lexsearch evaluate"
         )
+    if asks and not interactive:
+        raise click.UsageError("--ask goes with -i")
     asked = " ".join(text)
-    if sort != "relevance" and (topics or interactive or trec or but is not None):
+    if sort != "relevance" and (topics or interactive or trec or rerank or but is not None):
         raise click.UsageError("--sort is for one search")
     if but is not None and (topics or interactive or trec or also or enhance or match):
         raise click.UsageError("--but goes with like:PICTURE and -k alone")
-    if enhance and (
-        enhanced := enhanced_or_plain(
+    enhanced = None
+    if enhance:
+        enhanced = enhanced_or_plain(
             asked,
             llm=llm,
             llm_model=llm_model,
@@ -204,9 +220,11 @@ def query(
             answers=answers,
             record=record,
         )
-    ):
+    if enhanced:
         also, weight = (*also, *enhanced.sentences), enhanced.weight(fuse, weight)
-    if maybe and (topics or trec or interactive or match or also or but or mode == "paper"):
+    if maybe and (
+        topics or trec or interactive or match or also or but or rerank or mode == "paper"
+    ):
         raise click.UsageError("--maybe goes with an everyday search alone")
     if not (topics or interactive):
         search_once(path, asked, mode)
@@ -228,14 +246,16 @@ def query(
         if interactive:
             from lexsearch.cli.rounds import go_on
 
-            go_on(index.session(asked), k, lambda hits: _print_hits(hits, thumbnails, explain))
+            show = partial(_print_hits, thumbnails=thumbnails, explain=explain)
+            go_on(index.session(asked), k, show, asks=asks)
             return
+        count = max(k, rerank or 0)
         if but is not None:
-            results = index.compose(_picture_of(asked), but, k)
+            results = index.compose(_picture_of(asked), but, count)
         else:
             results = index.search(
                 asked,
-                k,
+                count,
                 mode=mode,
                 match=match or "best",
                 also=also,
@@ -244,6 +264,10 @@ def query(
                 maybe=maybe,
                 sort=sort,
             )
+        if rerank:
+            results = reranked_or_plain(
+                index, results, rerank, llm, llm_model, patience=patience, fresh=fresh
+            )[:k]
         if paths or null:
             _write_paths(results, "\0" if null else "\n")
         elif as_json:
@@ -263,6 +287,8 @@ def query(
             _open_hits(results)
         if not (as_json or paths or null):
             _say_the_end(index, results, asked, match or "best", k)
+            if enhanced:
+                say_meant(index, results, llm, llm_model, patience=patience, fresh=fresh)
     if not results:
         sys.exit(NOTHING_FOUND)
 
@@ -373,6 +399,7 @@ def _hit_object(hit: Hit) -> dict[str, object]:
         "by": list(hit.by),
         "votes": hit.votes,
         "below": hit.below,
+        "rank_before": hit.before,
         "evidence": [one.as_object() for one in hit.evidence],
     }
 

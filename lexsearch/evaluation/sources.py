@@ -20,6 +20,7 @@ from lexsearch.evaluation.dataset import names_of, stem
 from lexsearch.index import Index
 from lexsearch.records import Keyword, Progress, Query
 from lexsearch.searching.fusing import Fusion, fused
+from lexsearch.searching.reranking import described
 from lexsearch.searching.searcher import Match
 
 ProgressCallback = Callable[[Progress], None]
@@ -132,6 +133,10 @@ class IndexSource(Source):
     def doc_id_of(self, name: str) -> str | None:
         """The document that is called so here."""
         return self._doc_ids.get(name)
+
+    def captions(self, name: str) -> str:
+        """What captions say of the document that is called so among `names`."""
+        return described(self._index, self.doc_id_of(name) or name)
 
     def rank(self, query: str | Query, depth: int | None) -> list[ScoredDoc]:
         return self._rank(query, depth)

@@ -27,6 +27,7 @@ class Session:
         self._index = index
         self._queries = [query]
         self._totals: dict[Query, int] = {}
+        self._answered: set[str] = set()
 
     @property
     def query(self) -> Query:
@@ -87,3 +88,21 @@ class Session:
     def suggest(self, n: int = 8, k: int = 50) -> list[Suggestion]:
         """Next keywords: words that split the k best pictures best, with how many have them."""
         return self._index.suggest(self.query, n, k)
+
+    def question(self) -> str | None:
+        """What to ask next: the word that splits the best pictures best, of those that were not
+        asked about before. None where there is no more to ask.
+        """
+        words = (one.word for one in self.suggest(len(self._answered) + 1))
+        return next((word for word in words if word not in self._answered), None)
+
+    def answer(self, word: str, is_there: bool | None) -> bool:
+        """Take an answer to a question; whether the query is another one now.
+
+        What is there becomes a keyword. What is not, or what nobody knows, only is asked no more:
+        captions do not say all that is in a picture.
+        """
+        self._answered.add(word)
+        if is_there:
+            self.add(word)
+        return bool(is_there)
