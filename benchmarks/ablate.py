@@ -72,17 +72,22 @@ def no_names_by_hand() -> Any:
     return patch.object(lexicon, "_look_up", others)
 
 
-def counted(lines: Callable[[list[str]], Sequence[str]]) -> Any:
-    """Words counted in another way."""
+def counted(write: Callable[[list[str]], str]) -> Any:
+    """Words counted in another way: once for each line that `write` makes of the captions."""
+    whole = fields.counted_of
 
-    def said(document: Document) -> str:
-        return "\n".join(lines(fields.captions_of(document)))
+    def of(document: Document) -> dict[str, str]:
+        return {**whole(document), fields.SAID: write(fields.captions_of(document))}
 
-    return patch.object(fields, "_once", said)
+    return patch.object(fields, "counted_of", of)
 
 
-def once_a_picture(captions: Sequence[str]) -> list[str]:
-    return list(dict.fromkeys(word for text in captions for word in words_of(text)))
+def each_mention(captions: Sequence[str]) -> str:
+    return "\n".join(word for text in captions for word in words_of(text))
+
+
+def once_a_picture(captions: Sequence[str]) -> str:
+    return " ".join(dict.fromkeys(word for text in captions for word in words_of(text)))
 
 
 @contextmanager
@@ -151,7 +156,7 @@ ROWS = {
     "neighbours": Row("no neighbours", weights=replace(WEIGHTS, neighbours=0), asks=CAPTION),
     "meanings": Row("no meanings", weights=replace(WEIGHTS, meaning=0), asks=CAPTION),
     "mentions": Row(
-        "each mention of a word counts, not each caption", lambda: counted(list), anew=True
+        "each mention of a word counts, not each caption", lambda: counted(each_mention), anew=True
     ),
     "agreement": Row(
         "captions need not agree: a word counts once a picture",

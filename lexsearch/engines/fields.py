@@ -27,7 +27,7 @@ from lexsearch.text.words import (
     numbers_in,
     spaced,
     words_in,
-    words_of,
+    words_of_each,
 )
 
 CONTENTS, SAID, EARLY, DATE = "contents", "said", "early", "date"
@@ -61,15 +61,27 @@ def chain_of(field: str) -> str:
 
 def texts_of(document: Document) -> dict[str, str]:
     """For each field the text that its terms are made of."""
-    texts = {
-        CONTENTS: clean(spaced(normal(document.contents))).replace("\n", _GAP),
-        SAID: clean(_once(document)),
-        EARLY: clean(_early(document)),
+    counted = counted_of(document)
+    return {
+        **plain_of(document),
+        SAID: _once(counted[SAID]),
+        EARLY: _early(counted[EARLY]),
     }
+
+
+def plain_of(document: Document) -> dict[str, str]:
+    """The texts of all fields but those that count words."""
+    texts = {CONTENTS: clean(spaced(normal(document.contents))).replace("\n", _GAP)}
     for field in BESIDE:
         rows = [passage.text for passage in document.passages if passage.field == field]
         texts[field] = clean("\n".join(_lines(rows, field)))
     return texts
+
+
+def counted_of(document: Document) -> dict[str, str]:
+    """What the fields that count words are made of: a line a caption, a space between words."""
+    lines = "\n".join(map(" ".join, words_of_each(captions_of(document))))
+    return {SAID: lines, EARLY: lines}
 
 
 def _lines(rows: Sequence[str], field: str) -> list[str]:
@@ -87,17 +99,17 @@ def captions_of(document: Document) -> list[str]:
     return document.contents.splitlines()
 
 
-def _once(document: Document) -> str:
-    """Each word once a caption."""
-    return "\n".join(" ".join(dict.fromkeys(words_of(text))) for text in captions_of(document))
+def _once(lines: str) -> str:
+    """Each word once a caption. Lucene's writer counts by itself (java/lexsearch/Counts.java)."""
+    return "\n".join(" ".join(dict.fromkeys(line.split())) for line in lines.split("\n"))
 
 
-def _early(document: Document) -> str:
+def _early(lines: str) -> str:
     """Each word as often as the captions that say it say it early, and again, in the mean."""
     sums: dict[str, float] = {}
     captions: Counter[str] = Counter()
-    for text in captions_of(document):
-        words = words_of(text)
+    for line in lines.split("\n"):
+        words = line.split()
         captions.update(set(words))
         for place, word in enumerate(words):
             sums[word] = sums.get(word, 0.0) + _QUARTERS * (1 - place / len(words))

@@ -13,6 +13,8 @@ from lexsearch.records import LIKENESS, Box, Caption, CaptionerKey, Document, Pa
 from lexsearch.storage.denials import DENIED, TAKEN_FROM, without
 from lexsearch.text.lexicon import Lexicon
 
+HUMAN = "human"
+"""Who made a caption by hand, in `same_as`."""
 _ORDER = {name: position for position, name in enumerate(NAMES)}
 
 
@@ -82,7 +84,10 @@ def in_effect(captions: Iterable[Caption], current: CaptionerKey | None = None) 
     - imported captions all; of captioners, for each crop, the current one, or else the one
       that saw the crop last, and of that one only what it said, or read, the last time.
     """
-    rows = _last_said(row for row in latest(captions).values() if row.field != LIKENESS)
+    rows = [row for row in latest(captions).values() if row.field != LIKENESS]
+    if all(row.source == "import" for row in rows):
+        return sorted((row for row in rows if row.text or row.crop in _ORDER), key=_position)
+    rows = _last_said(rows)
     human = {_place(row): row for row in rows if row.source == "human" and row.text is not None}
     seen_by = _captioner_of_each_crop(rows, current)
     chosen = {
@@ -113,8 +118,8 @@ def same_as(caption: Caption) -> tuple[object, ...]:
     """Two captions with equal keys are the same caption, perhaps with another text: those of
     one place by one captioner, and all human ones of one place.
     """
-    maker = "human" if caption.source == "human" else caption.captioner
-    return (*_place(caption), maker)
+    maker = HUMAN if caption.source == "human" else caption.captioner
+    return (caption.crop, caption.field, caption.caption_id, maker)
 
 
 def _place(caption: Caption) -> tuple[str, str, str]:

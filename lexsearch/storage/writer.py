@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
 from operator import attrgetter
 from pathlib import Path
+from typing import NamedTuple
 
 from filelock import Timeout
 
@@ -250,20 +251,19 @@ class Writer:
         and the ids of those to be removed in `gone`.
         """
         total = self.catalog.waiting()
-        for done, (doc_id, captions) in enumerate(self._waiting(total > _BULK), 1):
+        for done, (doc_id, captions, place) in enumerate(self._waiting(total > _BULK), 1):
             taken[doc_id] = []
             if progress and (done % 100 == 0 or done == total):
                 progress(Progress("indexing words", done, total, "picture"))
             if captions:
-                names, paths = self._places(doc_id)
                 current = self.settings.captioner
-                made = compose(doc_id, captions, current, names, lexicon=self._lexicon)
-                kinds = (Passage(kind, "kind") for kind in kinds_of(paths, made.size))
+                made = compose(doc_id, captions, current, place.names, lexicon=self._lexicon)
+                kinds = (Passage(kind, "kind") for kind in kinds_of(place.paths, made.size))
                 made = made._replace(passages=(*made.passages, *kinds))
                 counted = (one for one in made.passages if one.field in _COUNTED)
                 taken[doc_id] = [(one.field, one.text) for one in counted]
                 # The catalog knows paths, where it is at hand.
-                yield made._replace(paths=paths) if self.settings.engine else made
+                yield made._replace(paths=place.paths) if self.settings.engine else made
             else:
                 gone.append(doc_id)
 
@@ -273,28 +273,48 @@ class Writer:
             self._known = Lexicon(self._open_engine().analyzer.terms, own)
         return self._known
 
-    def _places(self, doc_id: str) -> tuple[list[str], tuple[str, ...]]:
-        """The words in the paths where a picture lies, below the folders that were indexed; and
-        these paths.
-        """
-        rows = self.catalog.files_of([doc_id])[doc_id]
-        below = [os.path.relpath(row.path, os.path.dirname(row.root)) for row in rows]
-        imported = () if rows else tuple(self.catalog.imported_paths([doc_id]).values())
-        names = [name for path in below or imported for name in names_of(path)]
-        return names, tuple(row.path for row in rows) or imported
+    def _places(self, doc_ids: Sequence[str]) -> dict[str, _Place]:
+        """Where pictures lie, or the path that came with them."""
+        files = self.catalog.files_of(doc_ids)
+        imported = self.catalog.imported_paths([one for one in doc_ids if not files[one]])
+        places = {}
+        for doc_id, rows in files.items():
+            paths = tuple(row.path for row in rows)
+            below = [os.path.relpath(row.path, os.path.dirname(row.root)) for row in rows]
+            if doc_id in imported:
+                paths = (imported[doc_id],)
+                below = [*paths]
+            places[doc_id] = _Place([name for path in below for name in names_of(path)], paths)
+        return places
 
-    def _waiting(self, bulk: bool) -> Iterator[tuple[str, list[Caption]]]:
-        """(doc_id, captions) of the documents that wait, in order; no captions: to be removed."""
+    def _waiting(self, bulk: bool) -> Iterator[tuple[str, list[Caption], _Place]]:
+        """(doc_id, captions, place) of the documents that wait, in order; no captions: to be
+        removed.
+        """
         everything = self.store.scan() if bulk else iter(())
         ahead = next(everything, None)
         last = ""
         while waiting := self.catalog.waiting_documents(_CHUNK, last):
             last = waiting[-1][0]
-            few = {} if bulk else dict(self.store.scan([id_ for id_, live in waiting if live]))
-            for doc_id, live in waiting:
+            living = [doc_id for doc_id, live in waiting if live]
+            few = {} if bulk else dict(self.store.scan(living))
+            places = self._places(living)
+            for doc_id, _ in waiting:
                 while ahead is not None and ahead[0] < doc_id:
                     ahead = next(everything, None)
-                if live and ahead is not None and ahead[0] == doc_id:
-                    yield ahead
-                else:
-                    yield doc_id, few.get(doc_id, []) if live else []
+                captions: list[Caption] = []
+                if doc_id in places:
+                    captions = few.get(doc_id, [])
+                    if ahead is not None and ahead[0] == doc_id:
+                        captions = ahead[1]
+                yield doc_id, captions, places.get(doc_id, _NOWHERE)
+
+
+class _Place(NamedTuple):
+    """Where a picture lies. names: the words in its paths, below the folders that were indexed."""
+
+    names: Sequence[str] = ()
+    paths: tuple[str, ...] = ()
+
+
+_NOWHERE = _Place()

@@ -9,8 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Set
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-from lexsearch.engines import EngineWriter
-from lexsearch.engines.fields import CHAINS, EARLY, SAID, pack, texts_of
+from lexsearch.engines import EngineWriter, fields
 from lexsearch.engines.lucene import bridge, layout, wire
 from lexsearch.engines.lucene import jvm as _jvm
 from lexsearch.engines.lucene.analysis import ANALYZER
@@ -23,7 +22,7 @@ _THREADS = min(4, os.cpu_count() or 1)  # that Java turns documents into an inde
 _ROOM = 1.5  # times the size of an index must be free to rewrite it
 _LARGE = 5000  # documents that are worth joining in one piece
 _BLOCK_DOCUMENTS, _BLOCK_CHARACTERS = 256, 200_000  # handed to Java at once, at most
-_COUNTED = (SAID, EARLY)  # fields in which no place of a word and no length is kept
+_COUNTED = (fields.SAID, fields.EARLY)  # as Java knows them by their numbers, from 1
 
 
 class LuceneWriter(EngineWriter):
@@ -39,8 +38,9 @@ class LuceneWriter(EngineWriter):
         if anew:
             _drop_unreadable(folder)
         settings = [wire.texts([str(folder), layout.note()]), wire.number(there), wire.number(anew)]
-        for field, chain in CHAINS.items():
-            settings += [wire.texts([field, chain]), wire.number(field in _COUNTED)]
+        for field, chain in fields.CHAINS.items():
+            counted = _COUNTED.index(field) + 1 if field in _COUNTED else 0
+            settings += [wire.texts([field, chain]), wire.number(counted)]
         self._number = bridge.call(folder, "openWriter", b"".join(settings))
         self._threads = ThreadPoolExecutor(_THREADS, "lucene")
         self._adding: deque[tuple[Set[str], Future[None]]] = deque()
@@ -130,11 +130,11 @@ class LuceneWriter(EngineWriter):
 
 def _written(document: Document) -> bytes:
     """A document as Java reads it. Beside the fields of every engine it has its id, and stored, not
-    searched, its captions and passages.
+    searched, its captions and passages. Words that are counted are counted there.
     """
-    texts = texts_of(document)
-    stored = (clean(document.contents), pack(document))
-    return wire.texts([document.doc_id, *stored, *(texts[field] for field in CHAINS)])
+    texts = fields.plain_of(document) | fields.counted_of(document)
+    stored = (clean(document.contents), fields.pack(document))
+    return wire.texts([document.doc_id, *stored, *map(texts.__getitem__, fields.CHAINS)])
 
 
 def _in_blocks(documents: Iterable[Document]) -> Iterator[dict[str, Document]]:

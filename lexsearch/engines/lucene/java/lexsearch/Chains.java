@@ -5,6 +5,8 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import org.apache.lucene.analysis.Analyzer;
@@ -26,6 +28,8 @@ import org.apache.lucene.util.BytesRef;
 /** The chains of lexsearch/text/analysis.py, each a Lucene analyzer, made once. */
 final class Chains {
   private static final Map<String, Analyzer> KNOWN = new ConcurrentHashMap<>();
+  private static final int MOST_WORDS = 500_000;
+  private static final Map<String, Map<String, BytesRef[]>> WORDS = new ConcurrentHashMap<>(); // of each chain
   private static volatile Path forms;
 
   private Chains() {}
@@ -34,6 +38,25 @@ final class Chains {
   static void forms(String file) {
     forms = Path.of(file);
     KNOWN.clear();
+    WORDS.clear();
+  }
+
+  /** The terms of one word; remembered. */
+  static BytesRef[] terms(String name, String word) throws IOException {
+    Map<String, BytesRef[]> known = WORDS.get(name);
+    if (known == null) WORDS.put(name, known = new ConcurrentHashMap<>());
+    BytesRef[] terms = known.get(word);
+    if (terms != null) return terms;
+    List<BytesRef> found = new ArrayList<>();
+    try (TokenStream stream = of(name).tokenStream("contents", word)) {
+      CharTermAttribute term = stream.addAttribute(CharTermAttribute.class);
+      stream.reset();
+      while (stream.incrementToken()) if (term.length() > 0) found.add(new BytesRef(term));
+      stream.end();
+    }
+    if (known.size() >= MOST_WORDS) known.clear();
+    known.put(word, terms = found.toArray(new BytesRef[0]));
+    return terms;
   }
 
   static Analyzer of(String name) throws IOException {

@@ -36,12 +36,15 @@ final class Writer {
 
   private final Directory directory;
   private final IndexWriter writer;
-  private final List<String> fields = new ArrayList<>();
-  private final List<FieldType> types = new ArrayList<>();
+  private static final int EARLY = 2; // of the ways to count words
+
+  private final List<String> fields = new ArrayList<>(), chained = new ArrayList<>();
+  private final List<Integer> counted = new ArrayList<>();
 
   /**
    * in: the folder, the note of each commit, whether the index is there already, whether it will
-   * be made anew, and for each field its name, its chain, and whether words are counted alone.
+   * be made anew, and for each field its name, its chain, and how words are counted: 0 for one by
+   * one, with their places.
    */
   Writer(In in) throws IOException {
     directory = FSDirectory.open(new File(in.text()).toPath());
@@ -50,9 +53,11 @@ final class Writer {
     Map<String, Analyzer> chains = new HashMap<>();
     while (in.more()) {
       String name = in.text();
-      chains.put(name, Chains.of(in.text()));
+      String chain = in.text();
+      chains.put(name, Chains.of(chain));
       fields.add(name);
-      types.add(in.number() == 1 ? COUNTED : TextField.TYPE_NOT_STORED);
+      chained.add(chain);
+      counted.add(in.number());
     }
     IndexWriterConfig config = new IndexWriterConfig(new PerFieldAnalyzerWrapper(Chains.of("plain"), chains));
     config.setRAMBufferSizeMB(BUFFER);
@@ -75,11 +80,26 @@ final class Writer {
       document.add(new BinaryDocValuesField(State.ID, new BytesRef(id)));
       document.add(new StoredField(State.CONTENTS, in.text()));
       document.add(new StoredField(State.PASSAGES, in.text()));
-      for (int i = 0; i < fields.size(); i++) document.add(new Field(fields.get(i), in.text(), types.get(i)));
+      addFields(document, in);
       documents.add(document);
     }
     writer.deleteDocuments(ids.toArray(new Term[0]));
     writer.addDocuments(documents);
+  }
+
+  private void addFields(Document document, In in) throws IOException {
+    String before = null;
+    Counts counts = null;
+    for (int i = 0; i < fields.size(); i++) {
+      String name = fields.get(i), text = in.text();
+      if (counted.get(i) == 0) {
+        document.add(new Field(name, text, TextField.TYPE_NOT_STORED));
+        continue;
+      }
+      if (!text.equals(before)) counts = new Counts(before = text); // of both fields, mostly
+      String chain = chained.get(i);
+      document.add(new Field(name, counted.get(i) == EARLY ? counts.early(chain) : counts.said(chain), COUNTED));
+    }
   }
 
   void delete(In in) throws IOException {
