@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from lexsearch.engines import ScoredDoc, is_cluster
 from lexsearch.engines.weights import WEIGHTS, RankingWeights
-from lexsearch.errors import IndexNotFound, IndexReadOnly, LexsearchError, QueryError
+from lexsearch.errors import IndexLocked, IndexNotFound, IndexReadOnly, LexsearchError, QueryError
 from lexsearch.images import filesystem
 from lexsearch.records import (
     FAVOURITE,
@@ -32,6 +32,7 @@ from lexsearch.records import (
     Document,
     Hit,
     Keyword,
+    PictureCopy,
     Progress,
     Query,
     Results,
@@ -336,6 +337,23 @@ class Index:
         """
         with self._snapshots.now() as now:
             return now.folders()
+
+    def duplicates(
+        self, *, look: bool = True, progress: ProgressCallback = _ignore
+    ) -> list[tuple[PictureCopy, ...]]:
+        """Groups of files that show the same picture: the same bytes at several places, or copies
+        that were made smaller, compressed anew or a little changed. The first of each is the
+        largest.
+
+        look: open the pictures first that were described before likenesses were kept, each once;
+            not where another process writes, or nobody may.
+        """
+        if look and self._folder is not None:
+            from lexsearch.indexing.comparing import keep_likenesses
+
+            with suppress(IndexLocked, IndexReadOnly), self._writing() as writer:
+                keep_likenesses(writer, progress)
+        return self._snapshots.ask(lambda now: now.duplicates())
 
     def browse(
         self, k: int = 10, *, skip: int = 0, sort: Sort = "relevance"

@@ -25,6 +25,7 @@ __all__ = [
     "Hit",
     "Keyword",
     "Passage",
+    "PictureCopy",
     "Progress",
     "Query",
     "Results",
@@ -304,6 +305,17 @@ class Suggestion:
 
     word: str
     count: int
+
+
+class PictureCopy(NamedTuple):
+    """One of several copies of a picture: files with the same bytes.
+
+    paths: where they lie. size: width and height of the upright picture, in pixels, where known.
+    """
+
+    doc_id: str
+    paths: tuple[str, ...]
+    size: tuple[int, int] | None
 
 
 class UnmatchedKeyword(NamedTuple):

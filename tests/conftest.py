@@ -145,9 +145,14 @@ def serve(environment: dict[str, str]) -> Serve:
 
     @contextmanager
     def serving(
-        index: Path, *options: str, variables: dict[str, str] | None = None
+        index: Path,
+        *options: str,
+        variables: dict[str, str] | None = None,
+        captioner: str | None = None,
     ) -> Iterator[Server]:
-        command = [sys.executable, "-m", "lexsearch.cli", "serve", "--port", "0"]
+        """captioner: a class in fakes.py that stands for the tagger."""
+        program = ["-m", "lexsearch.cli"] if captioner is None else ["-c", fake_cli(captioner)]
+        command = [sys.executable, *program, "serve", "--port", "0"]
         process = subprocess.Popen(
             [*command, "--index", str(index), *options],
             env={**environment, **(variables or {}), "PYTHONIOENCODING": "utf-8"},
@@ -168,9 +173,11 @@ def serve(environment: dict[str, str]) -> Serve:
     return serving
 
 
-FAKE_CLI = """
+def fake_cli(captioner: str = "FakeCaptioner") -> str:
+    """A program: the `lexsearch` command with this class of fakes.py in place of the tagger."""
+    return f"""
 import lexsearch.captioners, lexsearch.cli
-lexsearch.captioners._CAPTIONERS["tagger"] = "fakes:FakeCaptioner"
+lexsearch.captioners._CAPTIONERS["tagger"] = "fakes:{captioner}"
 lexsearch.cli.main()
 """
 
@@ -180,7 +187,7 @@ def lexsearch_command(run_python: Run) -> Run:
     """Run the `lexsearch` command, with the fake captioner in place of the default one."""
 
     def run(*arguments: object, **options: Any) -> subprocess.CompletedProcess:
-        return run_python(FAKE_CLI, *arguments, **options)
+        return run_python(fake_cli(), *arguments, **options)
 
     return run
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -29,7 +30,7 @@ from lexsearch.cli import cli
 ROOT = Path(__file__).parent.parent
 PAGES = [
     "README.md",
-    *(f"docs/{name}.md" for name in ("using", "searching", "evaluating", "language")),
+    *(f"docs/{name}.md" for name in ("using", "searching", "evaluating", "language", "apps")),
 ]
 PHOTOS = {
     "cat.png": ("skimage", "chelsea.png"),
@@ -217,6 +218,14 @@ def test_the_page_of_commands_is_what_help_says() -> None:
     if WRITING:
         page.write_text(head + helps(cli), encoding="utf-8")
     assert page.read_text(encoding="utf-8") == head + helps(cli)
+
+
+def test_the_reference_is_what_docstrings_say() -> None:
+    page = ROOT / "docs" / "api.md"
+    made = runpy.run_path(str(ROOT / "tools" / "make_reference.py"))["reference"]()
+    if WRITING:
+        page.write_text(made, encoding="utf-8")
+    assert page.read_text(encoding="utf-8") == made
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import os
 import pty
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +14,7 @@ from pathlib import Path
 import pytest
 from conftest import Run
 from fakes import FakeCaptioner, picture
+from PIL import Image
 
 import lexsearch
 
@@ -55,6 +59,41 @@ def test_paths_are_links_in_terminals_that_show_them(
     address = str(place).replace(" ", "%20").encode()
     start = b"\033]8;;file://"
     assert (start in printed and address + b"\033\\" in printed) == (shows_links == "1")
+
+
+@pytest.mark.parametrize(
+    ("says", "shown"),
+    [
+        ("xterm-kitty on", True),
+        ("xterm-ghostty all", True),
+        ("xterm-kitty off", False),
+        ("xterm-256color on", False),
+        ("xterm-kitty", False),  # of a tmux that knows no such option
+    ],
+)
+def test_pictures_are_seen_within_tmux_where_it_passes_them_on(
+    filled: Path, tmp_path: Path, environment: dict[str, str], says: str, shown: bool
+) -> None:
+    tmux = tmp_path / "bin" / "tmux"
+    tmux.parent.mkdir()
+    tmux.write_text(f"#!/bin/sh\necho '{says}'\n")
+    tmux.chmod(0o755)
+    changed = {"TMUX": "/tmp/tmux-0/default,1,0", "TERM": "tmux-256color"}
+    changed["PATH"] = f"{tmux.parent}{os.pathsep}{environment['PATH']}"
+    command = [sys.executable, "-m", "lexsearch.cli", "query", "red", "--index", str(filled)]
+    printed = in_a_terminal(command, {**environment, **changed}).decode()
+    sent = re.findall(r"\x1bPtmux;\x1b\x1b_G(.*?)\x1b\x1b\\\x1b\\", printed)
+    assert bool(sent) == shown
+    if not shown:
+        return
+    number = int(re.findall(r"i=(\d+)", sent[0])[0])
+    columns, rows = map(int, re.findall(r"c=(\d+),r=(\d+)", sent[0])[0])
+    image = Image.open(io.BytesIO(base64.b64decode("".join(one.partition(";")[2] for one in sent))))
+    assert image.width * 48 == image.height * 64
+    lines = [line for line in printed.splitlines() if "\U0010eeee" in line]
+    assert len(lines) == rows
+    colour = f"\033[38;2;{number >> 16};{number >> 8 & 255};{number & 255}m"
+    assert all(line.count("\U0010eeee") == columns and colour in line for line in lines)
 
 
 def test_a_pipe_gets_plain_paths(filled: Path, lexsearch_command: Run, environment) -> None:

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from conftest import FAKE_CLI, open_in_memory
+from conftest import fake_cli, open_in_memory
 from fakes import FakeCaptioner, numbered_pictures, picture
 
 from lexsearch.errors import IndexLocked, LexsearchError
@@ -277,7 +277,7 @@ def test_the_command_stays_until_it_is_stopped(
     picture(photos / "a.png", "red")
     arguments = [*("index", "photos", "--watch", "--crops", "none", "--index"), str(tmp_path / "i")]
     heeding = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-    command = [sys.executable, "-c", heeding + FAKE_CLI, *arguments]
+    command = [sys.executable, "-c", heeding + fake_cli(), *arguments]
     process = subprocess.Popen(
         command,
         env=environment,

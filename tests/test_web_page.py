@@ -12,12 +12,13 @@ import shutil
 import time
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from conftest import Serve, Server
-from fakes import COLOURS, FakeCaptioner, picture
+from conftest import Serve, Server, open_in_memory
+from fakes import COLOURS, FakeCaptioner, numbered_pictures, picture
 from PIL import Image
 
 import lexsearch
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 axe_playwright = pytest.importorskip("axe_playwright_python.sync_playwright")
 playwright = pytest.importorskip("playwright.sync_api")
 expect = playwright.expect
+expect.set_options(timeout=60_000)  # a busy machine makes no test fail
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 HTML = "<img src=x onerror=alert(1)>"
@@ -77,6 +79,12 @@ def server(folder: Path, serve: Serve) -> Iterator[Server]:
 
 @pytest.fixture
 def open_page(browser: Browser, server: Server) -> Iterator:
+    with opening(browser, server) as open_it:
+        yield open_it
+
+
+@contextmanager
+def opening(browser: Browser, server: Server) -> Iterator:
     """Open the page at an address; at the end nothing may have gone wrong in it."""
     faults: list[str] = []
     contexts = []
@@ -748,6 +756,36 @@ def test_the_state_lists_what_failed(open_page) -> None:
     page.locator("#state-button").click()
     expect(page.locator("#state")).to_contain_text("not a picture, or damaged")
     expect(page.locator("#state")).to_contain_text("19 pictures")
+
+
+def test_a_folder_is_added_on_the_page(browser: Browser, serve: Serve, tmp_path: Path) -> None:
+    numbered_pictures(tmp_path / "photos", 20)
+    (tmp_path / "photos" / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    with open_in_memory(tmp_path / "index"):
+        gate = {"GATE": str(tmp_path / "gate")}
+    serving = serve(tmp_path / "index", variables=gate, captioner="GatedCaptioner")
+    with serving as own, opening(browser, own) as open_it:
+        page = open_it()
+        page.get_by_role("button", name="Add a folder").click()
+        told, run = page.locator("#feed-told"), page.locator("#feed-run")
+        expect(run).to_be_disabled()
+        page.get_by_label("Add a folder of this machine").fill(str(tmp_path / "photos"))
+        page.keyboard.press("Enter")
+        expect(run).to_have_text("Pause")
+        expect(page.get_by_label("describing")).to_be_visible()
+        expect(page.locator("#state-body")).to_contain_text("of 360 views")
+        expect(page.locator("#feed-folder")).to_have_value("")
+        run.click()
+        expect(run).to_have_text("Pausing")
+        (tmp_path / "gate").touch()
+        expect(run).to_have_text("Look for new pictures")
+        run.click()
+        expect(page.locator("#state-body")).to_contain_text("17 patches20 pictures")
+        assert serious(page) == []
+        picture(tmp_path / "nowhere.png", "red")
+        page.get_by_role("button", name="Try again").click()
+        expect(page.locator("#state-body")).to_contain_text("Pictures21 pictures")
+        expect(told).to_be_empty()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

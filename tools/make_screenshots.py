@@ -1,4 +1,4 @@
-"""Make the pictures of the web page that README and docs show.
+"""Make the pictures of the web page that README and docs show, and the animation of a search.
 
     .venv/bin/python tools/make_screenshots.py
 
@@ -20,12 +20,13 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from PIL import Image
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
 ROOT = Path(__file__).parents[1]
 INDEX = ROOT / "indexes" / "demo"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 PHONE = 500  # CSS pixels: narrower is a phone
+ANIMATED = (780, 465)  # pixels of the animation
 
 
 class View(NamedTuple):
@@ -103,6 +104,65 @@ def photograph(chromium: Browser, address: str, view: View) -> Path:
     return file
 
 
+def search_shown(page: Page) -> Iterator[int]:
+    """A search, step by step; after each, for how many milliseconds it is to be seen."""
+    yield 700
+    field = page.locator("#query")
+    yield from typed(field, "animal")
+    page.wait_for_timeout(600)  # what is offered comes
+    yield 900
+    yield from entered(page)
+    page.locator(".tile a").first.click()
+    page.locator("#large.there").wait_for()
+    page.wait_for_timeout(600)
+    yield 800
+    for said in page.locator(".evidence .said-by").all():
+        said.hover()
+        page.wait_for_timeout(300)
+        yield 1500
+    page.keyboard.press("Escape")
+    page.wait_for_timeout(300)
+    yield from typed(field, ", -dog")
+    yield from entered(page)
+
+
+def typed(field: Locator, text: str) -> Iterator[int]:
+    """Letter by letter, at the end of the field."""
+    field.press("End")
+    for letter in text:
+        field.press("Space" if letter == " " else letter)
+        yield 90
+
+
+def entered(page: Page) -> Iterator[int]:
+    page.keyboard.press("Enter")
+    page.wait_for_load_state("networkidle")
+    page.wait_for_timeout(800)
+    yield 2000
+
+
+def animate(chromium: Browser, address: str) -> Path:
+    """Write docs/search.webp."""
+    page = chromium.new_page(
+        viewport={"width": 1040, "height": 620}, color_scheme="light", reduced_motion="reduce"
+    )
+    page.goto(address)
+    page.wait_for_load_state("networkidle")
+    page.wait_for_timeout(800)
+    frames, durations = [], []
+    for duration in search_shown(page):
+        shot = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+        frames.append(shot.resize(ANIMATED, Image.Resampling.LANCZOS))
+        durations.append(duration)
+    page.close()
+    file = ROOT / "docs" / "search.webp"
+    first, *others = frames
+    first.save(
+        file, save_all=True, append_images=others, duration=durations, loop=0, quality=60, method=6
+    )
+    return file
+
+
 def main() -> None:
     """Make all of them."""
     if not (INDEX / "index.json").exists():
@@ -115,6 +175,7 @@ def main() -> None:
         chromium = play.chromium.launch(executable_path=browser, args=options)
         for view in VIEWS:
             print(photograph(chromium, address, view))
+        print(animate(chromium, address))
         chromium.close()
 
 

@@ -32,6 +32,7 @@ _COMMANDS = {
     "serve": "serving:serve",
     "mcp": "serving:mcp",
     "status": "indexing:status",
+    "duplicates": "indexing:duplicates",
     "remove": "indexing:remove",
     "merge": "indexing:merge",
     "captioners": "captioners:captioners",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from lexsearch.cli.describing import captioner_options, chosen
 from lexsearch.cli.terminal import (
     NOTHING_FOUND,
     SOME_FAILED,
@@ -18,6 +19,7 @@ from lexsearch.cli.terminal import (
     index_option,
     json_option,
     list_failures,
+    near,
     printable,
     progress_bar,
     quiet_option,
@@ -35,7 +37,6 @@ if TYPE_CHECKING:
 
 _STAGE_NAMES = {"whole": "the whole", "fixed": "17 patches", "between": "23 patches between"}
 _SHOWN_OF_PROMPT = 70  # characters
-_CAPTIONERS = ("auto", "tagger", "mllm", "server")
 
 
 _engine_option = click.option(
@@ -70,78 +71,7 @@ class _ShardType(click.ParamType[tuple[int, int]]):
 )
 @click.argument("paths", nargs=-1, required=True, metavar="FOLDER_OR_FILE...")
 @index_option
-@click.option(
-    "--captioner",
-    type=click.Choice(_CAPTIONERS),
-    default="auto",
-    show_default=True,
-    help="Who describes the pictures. tagger: small networks that come along, on any machine. "
-    "mllm: a large model, on a GPU of this machine; nothing is downloaded, so fetch it first "
-    "(hf download llava-hf/llava-1.5-13b-hf). server: a model that a server runs (vLLM, SGLang, "
-    "llama.cpp, Ollama, ...). auto: mllm where a GPU is and that model has been fetched, else "
-    "tagger.",
-)
-@click.option(
-    "--model",
-    metavar="NAME",
-    help="mllm: a folder, or a fetched model as NAME or NAME@REVISION  [default: "
-    "llava-hf/llava-1.5-13b-hf]. server: as the server calls it  [default: its only one].",
-)
-@click.option(
-    "--url",
-    multiple=True,
-    metavar="URL",
-    help="server: its address, such as http://localhost:8000/v1; several, each with --url, share "
-    "the work. A key, where it wants one, is read from the environment: LEXSEARCH_API_KEY.",
-)
-@click.option(
-    "--prompt",
-    metavar="TEXT",
-    help="mllm, server: what to ask about each view: captions, tags (both are the paper's), or "
-    "a text of your own.  [default: captions]",
-)
-@click.option(
-    "--follow-up",
-    is_flag=True,
-    default=None,
-    help="mllm, server: ask then for what the answer left out; takes twice as long or longer.",
-)
-@click.option(
-    "--precision",
-    type=click.Choice(["auto", "fp32", "bf16", "int8", "nf4"]),
-    help="mllm: 32, 16, 8 or 4 bits a weight.  [default: auto, the best that fits into memory]",
-)
-@click.option(
-    "--framing",
-    type=click.Choice(["pad", "processor"]),
-    help="mllm, server: pad views to a square, so that all is seen, or leave their shape to the "
-    "model's processor, which may cut.  [default: pad]",
-)
-@click.option(
-    "--batch-size",
-    type=click.IntRange(min=1),
-    help="mllm: views at once on each GPU  [default: what fits]. server: requests at once  "
-    "[default: 16].",
-)
-@click.option(
-    "--patience",
-    type=click.FloatRange(min=0),
-    metavar="SECONDS",
-    help="server: how long to wait for one that loads, restarts or is busy.  [default: 600]",
-)
-@click.option(
-    "--trust-remote-code",
-    is_flag=True,
-    default=None,
-    help="mllm: run Python code that comes with the model, where transformers has none for it.",
-)
-@click.option(
-    "--crops",
-    type=click.Choice(["fixed", "overlapped", "none"]),
-    default="fixed",
-    show_default=True,
-    help="Patches to describe beside the whole: 17 fixed, 40 overlapped, or none.",
-)
+@captioner_options
 @click.option(
     "--max-pixels",
     type=click.IntRange(min=1),
@@ -224,7 +154,7 @@ def index_command(
         raise LexsearchError(f"there is no file or folder {printable(', '.join(paths))}")
     if watch and limit is not None:
         raise click.UsageError("--limit ends a run, and --watch goes on")
-    given = {name: value for name, value in options.items() if value not in (None, ())}
+    given = chosen(options)
     adding: dict[str, Any] = {
         "crops": crops,
         "max_pixels": max_pixels,
@@ -354,6 +284,34 @@ def status(path: str, as_json: bool) -> None:
         click.echo(json.dumps({**asdict(found), **named}))
     else:
         _print_status(found)
+
+
+@click.command(epilog=examples("lexsearch duplicates", "lexsearch duplicates --json"))
+@index_option
+@json_option
+@quiet_option
+def duplicates(path: str, as_json: bool, quiet: bool) -> None:
+    """List pictures that are there more than once.
+
+    Also copies that were made smaller, compressed anew or a little changed; the largest of each
+    group comes first. Nothing is deleted.
+    """
+    from lexsearch.index import Index
+
+    with Index(path, create=False) as index, progress_bar(quiet) as progress:
+        groups = index.duplicates(progress=progress)
+    for group in groups:
+        if as_json:
+            click.echo(json.dumps([copy._asdict() for copy in group]))
+            continue
+        for copy in group:
+            size = "x".join(map(str, copy.size or ()))
+            for place in copy.paths:
+                click.echo(f"{size:>11}  {printable(near(place))}")
+        click.echo()
+    if not groups:
+        say("no picture is there twice")
+        sys.exit(NOTHING_FOUND)
 
 
 @click.command(epilog=examples("lexsearch remove ./photos/old"))

@@ -6,6 +6,7 @@ import ipaddress
 
 import click
 
+from lexsearch.cli.describing import captioner_options, chosen
 from lexsearch.cli.terminal import examples, index_option, say
 from lexsearch.errors import LexsearchError
 from lexsearch.extras import require
@@ -15,6 +16,7 @@ from lexsearch.extras import require
     epilog=examples(
         "lexsearch serve",
         "lexsearch serve --open",
+        "lexsearch serve --watch",
         "LEXSEARCH_PASSWORD=secret lexsearch serve --host 0.0.0.0 --allow-host nas.local",
     )
 )
@@ -41,6 +43,23 @@ from lexsearch.extras import require
     help="For programs that correct captions (environment: LEXSEARCH_TOKEN).",
 )
 @click.option(
+    "--key",
+    "keys",
+    multiple=True,
+    envvar="LEXSEARCH_KEYS",
+    metavar="WORD",
+    help="For a program, which then needs neither password nor token; may be given again "
+    "(environment: LEXSEARCH_KEYS, separated by spaces).",
+)
+@click.option(
+    "--allow-origin",
+    "origins",
+    multiple=True,
+    metavar="ORIGIN",
+    help="Another site whose pages may use the API, such as https://photos.example.org; may be "
+    "given again.",
+)
+@click.option(
     "--read-only/--allow-changes",
     "read_only",
     default=None,
@@ -52,6 +71,12 @@ from lexsearch.extras import require
     is_flag=True,
     help="Let everybody who sees the page download the picture files, with what they say of where "
     "and when they were taken; by default only this machine's own browser can.",
+)
+@captioner_options
+@click.option(
+    "--watch",
+    is_flag=True,
+    help="Describe what is new in the index's folders, now and whenever something changes.",
 )
 @click.option(
     "--workers",
@@ -69,19 +94,34 @@ def serve(
     names: tuple[str, ...],
     password: str | None,
     token: str | None,
+    keys: tuple[str, ...],
+    origins: tuple[str, ...],
     read_only: bool | None,
     originals: bool,
+    captioner: str,
+    crops: str,
+    watch: bool,
     workers: int,
     open_browser: bool,
+    **options: object,
 ) -> None:
     """Show the pictures on a web page.
 
     The page is for this machine alone unless --host says otherwise. Beside it there is a JSON
     API, described at /api/openapi.json. Stop it with Ctrl-C.
+
+    In your own browser on this machine, folders can be added, and are described by the captioner
+    that is named here as for lexsearch index.
     """
+    from lexsearch.captioners import CaptionerSpec
     from lexsearch.index import Index
+    from lexsearch.web import Feeder
     from lexsearch.web.server import listen, serve_until_stopped
 
+    if watch and workers > 1:
+        raise click.UsageError(
+            "--watch is for one worker; beside several, run: lexsearch index FOLDER --watch"
+        )
     with Index(path, create=False) as index:
         socket = listen(host, port)
         address = _address(host, socket.getsockname()[1])
@@ -95,15 +135,24 @@ def serve(
                 f"Everybody in your network can see these pictures, and can {changes}; "
                 "--password asks for a word."
             )
+        feeder = None
+        if workers == 1:
+            spec = CaptionerSpec(captioner, chosen(options))
+            feeder = Feeder(index, spec, crops=crops, watch=watch)
+            if watch:
+                feeder.run()
         if open_browser:
             click.launch(address)
         serve_until_stopped(
             index,
             socket,
             workers,
+            feeder,
             hosts=["localhost", host, *names],
             password=password,
             token=token,
+            keys=keys,
+            origins=origins,
             read_only=read_only,
             originals=originals,
         )

@@ -7,8 +7,10 @@ import io
 import math
 import os
 import re
+import subprocess
+import zlib
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from PIL import Image, ImageDraw, ImageFont
 
@@ -18,6 +20,11 @@ from lexsearch.records import Box
 
 _THUMBNAIL = (360, 180)
 _ROW = 20  # about as many pixels as a line of text is high
+_CHUNK = 4096  # letters of base64 that are sent at once
+_PART = "\U0010eeee"  # a character that stands for a part of a picture
+_ROW_MARKS = "\u0305\u030d\u030e\u0310\u0312\u033d\u033e\u033f\u0346\u034a\u034b\u034c"
+"""Above such a character, the row that it is of (kitty's table of row and column diacritics)."""
+
 _SIXEL_COLOURS = 128
 
 _TILE = (240, 180)
@@ -37,7 +44,8 @@ def terminal_thumbnail(path: str) -> str | None:
     or the picture cannot be opened.
 
     The terminal is known by the environment alone, nothing is asked of it, so that a script's
-    input is safe. LEXSEARCH_THUMBNAILS (kitty, iterm2, sixel or none) overrules the guess.
+    input is safe; tmux, where it runs, says which terminal it runs in. LEXSEARCH_THUMBNAILS (kitty,
+    tmux for kitty within tmux, iterm2, sixel or none) overrules the guess.
     """
     encode = _PROTOCOLS.get(_protocol(os.environ))
     if encode is None:
@@ -54,7 +62,9 @@ def _protocol(environment: Mapping[str, str]) -> str:
     if chosen := environment.get("LEXSEARCH_THUMBNAILS"):
         return chosen
     term, program = environment.get("TERM", ""), environment.get("TERM_PROGRAM", "")
-    if "TMUX" in environment or term.startswith(("screen", "tmux", "dumb")):
+    if "TMUX" in environment:
+        return "tmux" if _tmux_passes_on() else "none"
+    if term.startswith(("screen", "tmux", "dumb")):
         return "none"
     if term.startswith(("foot", "mlterm", "contour", "yaft")) or "sixel" in term:
         return "sixel"
@@ -69,16 +79,44 @@ def _protocol(environment: Mapping[str, str]) -> str:
     return "none"
 
 
+def _tmux_passes_on() -> bool:
+    """Whether tmux runs in a terminal of kitty's protocol, and passes on what is for that one."""
+    asked = ("display-message", "-p", "#{client_termname} #{allow-passthrough}")
+    try:
+        told = subprocess.run(["tmux", *asked], capture_output=True, text=True, timeout=5).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    terminal, _, passes = told.strip().partition(" ")
+    return any(name in terminal for name in ("kitty", "ghostty")) and passes in ("on", "all")
+
+
 def _kitty(image: Image.Image) -> str:
     """The kitty graphics protocol: PNG in chunks; q=2 asks for no answer."""
-    data = _base64(image, "PNG")
-    chunks = [data[start : start + 4096] for start in range(0, len(data), 4096)]
-    controls = [f"a=T,f=100,q=2,r={_rows(image)},m=1", *["m=1"] * (len(chunks) - 2), "m=0"]
-    if len(chunks) == 1:
-        controls = [controls[0].replace("m=1", "m=0")]
-    return "".join(
-        f"\033_G{control};{chunk}\033\\" for control, chunk in zip(controls, chunks, strict=True)
+    return "".join(_chunks(image, f"a=T,f=100,q=2,r={_rows(image)}"))
+
+
+def _tmux(image: Image.Image) -> str:
+    """The same within tmux, which knows nothing of pictures: it passes the data on, and moves about
+    characters that stand for parts of the picture, whose number is their colour.
+    """
+    rows, columns = _rows(image), max(1, round(image.width * 2 / _ROW))
+    number = zlib.crc32(image.tobytes()) & 0xFFFFFF or 1
+    sent = _chunks(image, f"a=T,U=1,i={number},f=100,q=2,c={columns},r={rows}")
+    escaped = (chunk.replace("\033", "\033\033") for chunk in sent)
+    colour = f"\033[38;2;{number >> 16};{number >> 8 & 255};{number & 255}m"
+    lines = (
+        f"{colour}{_PART}{_ROW_MARKS[row]}{_PART * (columns - 1)}\033[39m" for row in range(rows)
     )
+    return "".join(f"\033Ptmux;{chunk}\033\\" for chunk in escaped) + "\n".join(lines)
+
+
+def _chunks(image: Image.Image, control: str) -> Iterator[str]:
+    """What sends a picture: `control` says what is to become of it."""
+    data = _base64(image, "PNG")
+    for start in range(0, len(data), _CHUNK):
+        more = int(start + _CHUNK < len(data))
+        first = f"{control}," if not start else ""
+        yield f"\033_G{first}m={more};{data[start : start + _CHUNK]}\033\\"
 
 
 def _iterm2(image: Image.Image) -> str:
@@ -111,7 +149,7 @@ def _shortened(row: bytearray) -> str:
     return re.sub(r"(.)\1{3,}", lambda run: f"!{len(run[0])}{run[1]}", row.decode())
 
 
-_PROTOCOLS = {"kitty": _kitty, "iterm2": _iterm2, "sixel": _sixel}
+_PROTOCOLS = {"kitty": _kitty, "tmux": _tmux, "iterm2": _iterm2, "sixel": _sixel}
 
 
 def _rows(image: Image.Image) -> int:

@@ -16,7 +16,9 @@ from PIL.Image import Resampling, Transpose
 
 from lexsearch.records import Box
 
-_SIDE = 16
+SIDE = 16
+"""Greys across, and greys down."""
+
 _ALIKE = 0.85
 """How strongly the greys of an edited picture go with those before. Of 4,000 pairs among 100 photos
 none goes so far; a photo that was turned, brightened, made grey or halved in size always does.
@@ -34,6 +36,27 @@ TURNS: Mapping[Transpose | None, Callable[[float, float], Point]] = {
     Transpose.TRANSVERSE: lambda x, y: (1 - y, 1 - x),
 }
 """Where a point of the unit square comes to lie."""
+
+
+class Likeness(NamedTuple):
+    """A likeness, read. size: of the upright picture; decoded: when it was compared, in pixels.
+    greys: row by row, a byte each.
+    """
+
+    size: tuple[int, int]
+    decoded: tuple[int, int]
+    pixels: str
+    greys: bytes
+
+    @classmethod
+    def parse(cls, text: str) -> Likeness:
+        size, decoded, pixels, greys = text.split()
+        return cls(_numbers(size), _numbers(decoded), pixels, bytes.fromhex(greys))
+
+
+def _numbers(size: str) -> tuple[int, int]:
+    width, height = size.split("x")
+    return int(width), int(height)
 
 
 class Relation(NamedTuple):
@@ -65,29 +88,27 @@ def likeness(decoded: Image.Image, upright: Image.Image, size: tuple[int, int]) 
     width and height at full size.
     """
     pixels = hashlib.blake2b(decoded.tobytes(), digest_size=16).hexdigest()
-    greys = upright.convert("L").resize((_SIDE, _SIDE), Resampling.BOX).tobytes().hex()
+    greys = upright.convert("L").resize((SIDE, SIDE), Resampling.BOX).tobytes().hex()
     return f"{size[0]}x{size[1]} {decoded.width}x{decoded.height} {pixels} {greys}"
 
 
 def side_of(text: str) -> int:
     """The longer side, in pixels, to decode another picture for comparison."""
-    return max(map(int, text.split()[1].split("x")))
+    return max(Likeness.parse(text).decoded)
 
 
 def relation(before: str, now: str) -> Relation | None:
     """How the second picture came from the first; None for another picture."""
-    size_before, _, pixels_before, greys_before = before.split()
-    size_now, _, pixels_now, greys_now = now.split()
-    width, height = map(int, size_now.split("x"))
-    if pixels_before == pixels_now and (size_before, greys_before) == (size_now, greys_now):
-        return Relation(True, None, (width, height))
-    then = Image.frombytes("L", (_SIDE, _SIDE), bytes.fromhex(greys_before))
-    greys = list(bytes.fromhex(greys_now))
+    old, new = Likeness.parse(before), Likeness.parse(now)
+    if old._replace(decoded=new.decoded) == new:
+        return Relation(True, None, new.size)
+    then = Image.frombytes("L", (SIDE, SIDE), old.greys)
+    greys = list(new.greys)
     alike, turn = max(
         ((_alike(then if turn is None else then.transpose(turn), greys), turn) for turn in TURNS),
         key=lambda each: each[0],
     )
-    return Relation(False, turn, (width, height)) if alike >= _ALIKE else None
+    return Relation(False, turn, new.size) if alike >= _ALIKE else None
 
 
 def _alike(then: Image.Image, now: list[int]) -> float:

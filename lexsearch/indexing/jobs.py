@@ -109,7 +109,7 @@ def cut(job: Job, captioner: Captioner, max_pixels: int) -> Cut:
     else:
         views = [picture.view(crop, side) for crop in crops if crop.name not in job.answered]
     views = [captioner.prepare(view) for view in views]
-    known_by = (_likeness(job, picture.likeness),) if job.stage == WHOLE else ()
+    known_by = (known_by_likeness(job.doc_id, picture.likeness),) if job.stage == WHOLE else ()
     return Cut(job, picture.width, picture.height, views, known_by)
 
 
@@ -183,9 +183,10 @@ def failed(job: Job, error: Exception) -> Outcome:
     return Outcome(job, 0, error=str(error))
 
 
-def _likeness(job: Job, text: str) -> Caption:
+def known_by_likeness(doc_id: str, text: str) -> Caption:
+    """What is kept of a picture's likeness."""
     return Caption(
-        job.doc_id,
+        doc_id,
         metadata.FILE,
         text,
         LIKENESS,

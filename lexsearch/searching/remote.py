@@ -14,7 +14,7 @@ from lexsearch.engines.nodes import MatchAll, ScoredQuery
 from lexsearch.engines.weights import WEIGHTS, RankingWeights
 from lexsearch.errors import IndexReadOnly
 from lexsearch.images.crops import boxes
-from lexsearch.records import Caption, Document, Passage
+from lexsearch.records import Caption, Document, Passage, PictureCopy
 from lexsearch.searching.snapshot import Snapshot, Sort
 from lexsearch.searching.vocabulary import Vocabulary
 from lexsearch.storage.albums import IS
@@ -86,6 +86,10 @@ class RemoteSnapshot(Snapshot):
     def favourites(self, doc_ids: Sequence[str]) -> set[str]:
         each = zip(doc_ids, self._there().stored(doc_ids), strict=True)
         return {doc_id for doc_id, one in each if any(row.field == IS for row in one.passages)}
+
+    def duplicates(self) -> list[tuple[PictureCopy, ...]]:
+        """None, since the text index does not have what pictures look like."""
+        return []
 
     def dates(self, doc_ids: Sequence[str]) -> dict[str, str]:
         dates: dict[str, str] = {}

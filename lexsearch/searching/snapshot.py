@@ -30,7 +30,16 @@ from lexsearch.errors import (
     LexsearchError,
 )
 from lexsearch.images.filesystem import absolute, exists
-from lexsearch.records import LIKENESS, Document, Hit, Query, Results, Suggestion, UnmatchedKeyword
+from lexsearch.records import (
+    LIKENESS,
+    Document,
+    Hit,
+    PictureCopy,
+    Query,
+    Results,
+    Suggestion,
+    UnmatchedKeyword,
+)
 from lexsearch.searching.fusing import Fused, Fusion
 from lexsearch.searching.searcher import Explanation, Match, Searcher
 from lexsearch.searching.vocabulary import Vocabulary, learn
@@ -202,6 +211,10 @@ class Snapshot(ABC):
     @abstractmethod
     def favourites(self, doc_ids: Sequence[str]) -> set[str]:
         """Those of the documents that are favourites."""
+
+    @abstractmethod
+    def duplicates(self) -> list[tuple[PictureCopy, ...]]:
+        """Pictures that lie at several places, or are copies of one another."""
 
     @abstractmethod
     def browse(self, k: int, skip: int, sort: Sort) -> tuple[list[str], int]:
@@ -431,6 +444,14 @@ class FolderSnapshot(Snapshot):
 
     def favourites(self, doc_ids: Sequence[str]) -> set[str]:
         return set(self.catalog.facts_of(doc_ids, IS))
+
+    def duplicates(self) -> list[tuple[PictureCopy, ...]]:
+        from lexsearch.images.copies import copies
+
+        places: dict[str, list[str]] = {}
+        for row in self.catalog.files():
+            places.setdefault(row.doc_id, []).append(row.path)
+        return copies(places, self.store.texts(LIKENESS))
 
     def browse(self, k: int, skip: int, sort: Sort) -> tuple[list[str], int]:
         total = self.catalog.pictures()

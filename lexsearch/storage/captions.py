@@ -103,6 +103,25 @@ class CaptionStore:
                 if chosen is None or doc_id in chosen:
                     yield doc_id, [caption for _, captions in parts for caption in captions]
 
+    def texts(self, field: str) -> dict[str, str]:
+        """The last text in a field of every document that has one, by doc_id; reads little else."""
+        found: dict[str, tuple[int, str]] = {}
+        with ExitStack() as opened:
+            for shard, file in self._open(opened):
+                with _damage(shard):
+                    columns = ["doc_id", "field", "text", "time"]
+                    parquet = pq.ParquetFile(file, page_checksum_verification=True)
+                    for batch in parquet.iter_batches(_BATCH, columns=columns):
+                        some = batch.filter(pc.equal(batch["field"], field))
+                        times = some["time"].cast(pa.int64()).to_pylist()
+                        rows = zip(
+                            some["doc_id"].to_pylist(), times, some["text"].to_pylist(), strict=True
+                        )
+                        for doc_id, time, text in rows:
+                            if text and time >= found.get(doc_id, (time, ""))[0]:
+                                found[doc_id] = (time, text)
+        return {doc_id: text for doc_id, (_, text) in found.items()}
+
     def _open(self, opened: ExitStack) -> Sequence[tuple[Path, BinaryIO]]:
         """All shards of one moment, though a writer may be merging them: a shard that is open
         can be read to its end when its file has gone.

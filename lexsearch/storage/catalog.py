@@ -253,6 +253,10 @@ class Catalog:
         self._db.execute("INSERT OR IGNORE INTO lost VALUES (?)", (doc_id,))
         self.mark_stale([doc_id])
 
+    def files(self) -> list[FileRow]:
+        """All files, in order of document and path."""
+        return [*map(_file_row, self._rows("SELECT * FROM files ORDER BY doc_id, path"))]
+
     def files_under(self, path: str) -> Iterator[FileRow]:
         """The file at `path`, or all files below the folder, in order of path."""
         first, beyond = _below(path)

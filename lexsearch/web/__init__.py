@@ -27,13 +27,14 @@ from starlette.templating import Jinja2Templates
 
 from lexsearch._version import __version__
 from lexsearch.web.api import make_api
+from lexsearch.web.feeding import Feeder
 from lexsearch.web.guard import LOCAL, App, Guard, Limits
 from lexsearch.web.thumbnails import Thumbnails
 
 if TYPE_CHECKING:
     from lexsearch.index import Index
 
-__all__ = ["Limits", "app"]
+__all__ = ["Feeder", "Limits", "app"]
 
 _HERE = Path(__file__).parent
 
@@ -44,8 +45,11 @@ def app(
     hosts: Sequence[str] = LOCAL,
     password: str | None = None,
     token: str | None = None,
+    keys: Sequence[str] = (),
+    origins: Sequence[str] = (),
     read_only: bool = False,
     originals: bool = False,
+    feeder: Feeder | None = None,
     limits: Limits | None = None,
     cache: Path | None = None,
 ) -> App:
@@ -56,14 +60,20 @@ def app(
     password: asked of everybody (HTTP Basic, any user name); None for nobody.
     token: what changes must bring in the header X-Lexsearch-Token; the page knows it. By
         default LEXSEARCH_TOKEN, or one that all processes of this user agree on for this index.
+    keys: for programs, in `Authorization: Bearer KEY`, in place of the password and the token.
+    origins: of other sites, such as "https://photos.example.org", whose pages may use the API
+        (CORS), but never as a client on this machine. Raises LexsearchError for what is none.
     read_only: refuse to change captions.
     originals: give the picture files themselves, metadata included, to everybody who may see the
         page; else only to requests from this machine.
+    feeder: what describes the pictures of folders that are added on the page. Only programs of the
+        user whom this process belongs to, on this machine, may do so, and nobody if `read_only`.
     cache: the folder for thumbnails; by default in the user's cache folder.
     """
     token = token or agreed_token(index)
     thumbnails = Thumbnails(cache or _cache() / "thumbnails")
-    site = make_api(index, thumbnails, read_only=read_only, originals=originals)
+    feeder = None if read_only else feeder
+    site = make_api(index, thumbnails, feeder, read_only=read_only, originals=originals)
     templates = Jinja2Templates(_HERE / "templates")
     templates.env.undefined = StrictUndefined
 
@@ -79,7 +89,15 @@ def app(
 
     site.add_route("/", page, include_in_schema=False)
     site.mount("/static", _Static(directory=_HERE / "static"), name="static")
-    return Guard(site, token=token, hosts=hosts, password=password, limits=limits or Limits())
+    return Guard(
+        site,
+        token=token,
+        hosts=hosts,
+        password=password,
+        keys=keys,
+        origins=origins,
+        limits=limits or Limits(),
+    )
 
 
 def agreed_token(index: Index) -> str:

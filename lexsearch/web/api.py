@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import Callable, Sequence
 from enum import IntEnum
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import quote
@@ -32,16 +33,17 @@ from lexsearch.images.filesystem import is_remote
 from lexsearch.searching.snapshot import Sort
 from lexsearch.web import schemas, service
 from lexsearch.web.asking import NotFound, shown
-from lexsearch.web.cache import Searches, as_json
+from lexsearch.web.cache import MAX_SKIP, Searches, as_json
 from lexsearch.web.completing import Completions
+from lexsearch.web.feeding import Feeder
 from lexsearch.web.guard import LOCAL_CLIENT, UNHURRIED, Refusal
+from lexsearch.web.peers import is_own_user
 from lexsearch.web.thumbnails import SIDES, Thumbnails
 from lexsearch.web.workers import Workers
 
 if TYPE_CHECKING:
     from lexsearch.index import Index
 
-MAX_SKIP = 10_000
 _STATUSES: dict[type[LexsearchError], int] = {
     QueryError: 400,
     NotFound: 404,
@@ -53,7 +55,8 @@ _STATUSES: dict[type[LexsearchError], int] = {
 }
 _DESCRIPTION = (
     "Search pictures by words. Pictures go by doc_id, never by path. Reading needs nothing but "
-    "the password, where one is set; changing needs the header X-Lexsearch-Token as well."
+    "the password, where one is set; changing needs the header X-Lexsearch-Token as well. A key, "
+    "where there are some, does for both."
 )
 log = logging.getLogger("lexsearch")
 
@@ -75,7 +78,14 @@ class Json(JSONResponse):
         return as_json(content)
 
 
-def make_api(index: Index, thumbnails: Thumbnails, *, read_only: bool, originals: bool) -> FastAPI:
+def make_api(
+    index: Index,
+    thumbnails: Thumbnails,
+    feeder: Feeder | None = None,
+    *,
+    read_only: bool,
+    originals: bool,
+) -> FastAPI:
     """The application of the API alone, at /api."""
     api = FastAPI(
         title="lexsearch",
@@ -85,6 +95,7 @@ def make_api(index: Index, thumbnails: Thumbnails, *, read_only: bool, originals
         docs_url=None,  # the page that comes with FastAPI loads scripts from another host
         redoc_url=None,
         default_response_class=Json,
+        generate_unique_id_function=lambda route: route.name,
     )
     searches, completions = Searches(index), Completions(index)
     searching, drawing, writing = Workers("search", 4), Workers("draw", 2), Workers("write", 1, 20)
@@ -101,7 +112,12 @@ def make_api(index: Index, thumbnails: Thumbnails, *, read_only: bool, originals
     async def write(change: Callable[[], dict[str, Any]]) -> Response:
         if read_only:
             raise Refusal(403, "this page only reads (it was started with --read-only)")
-        return Json(await writing.run(service.when_free, index, change))
+        made = partial(service.when_free, index, change)
+        return Json(await writing.run(partial(feeder.aside, made) if feeder else made))
+
+    def feeding(request: Request) -> Feeder | None:
+        """What this client may feed the index with."""
+        return feeder if rights(request)[0] and is_own_user(request.scope) else None
 
     @api.get("/api/search", response_model=schemas.Found, responses=_problems(404, 422))
     async def search(
@@ -231,14 +247,18 @@ def make_api(index: Index, thumbnails: Thumbnails, *, read_only: bool, originals
         )
 
     @api.put(
-        "/api/caption", response_model=schemas.Picture, responses=_problems(400, 403, 404, 409, 422)
+        "/api/caption",
+        response_model=schemas.Picture,
+        responses=_problems(400, 403, 404, 409, 413, 422),
     )
     async def edit(request: Request, caption: schemas.CaptionEdit) -> Response:
         """Correct what is said of a crop, for good; null takes the correction back."""
         return await write(lambda: service.edit(index, caption, *rights(request)))
 
     @api.put(
-        "/api/denial", response_model=schemas.Picture, responses=_problems(400, 403, 404, 409, 422)
+        "/api/denial",
+        response_model=schemas.Picture,
+        responses=_problems(400, 403, 404, 409, 413, 422),
     )
     async def deny(request: Request, denial: schemas.Denial) -> Response:
         """Never say these words or phrases of a picture, in any form; or allow them again."""
@@ -262,14 +282,50 @@ def make_api(index: Index, thumbnails: Thumbnails, *, read_only: bool, originals
         """Put pictures into an album, which album:NAME finds, or take them out of it."""
         return await write(lambda: service.gather(index, change))
 
-    @api.get("/api/status", response_model=schemas.State)
+    @api.get("/api/status", response_model=schemas.State, responses=_problems())
     async def status(request: Request) -> Response:
         """What is in the index, how far a running `lexsearch index` is, and what failed."""
         _, files = rights(request)
-        return Json(await searching.run(service.state, index, not read_only, files))
+        allowed = feeding(request)
+        return Json(await searching.run(service.state, index, not read_only, files, allowed))
+
+    @api.put("/api/feeding", response_model=schemas.State, responses=_problems(400, 403, 413, 422))
+    async def feed(request: Request, wanted: schemas.FeedingChange) -> Response:
+        """Describe what is new in the index's folders and in one more, or pause; what failed is
+        tried again. For programs of the server's own user, on the server's own machine.
+        """
+        allowed = feeding(request)
+        if allowed is None:
+            raise Refusal(
+                403,
+                "folders are added on the machine itself, by the user whose server "
+                "this is; from elsewhere: lexsearch index FOLDER",
+            )
+        return Json(await searching.run(service.feed, index, allowed, wanted))
 
     _explain_problems(api)
+    _document_rights(api)
     return api
+
+
+def _document_rights(api: FastAPI) -> None:
+    """In the OpenAPI document, what a request may have to bring: nothing, unless it is set."""
+    bare = api.openapi
+
+    def documented() -> dict[str, Any]:
+        document = bare()
+        document.setdefault("components", {})["securitySchemes"] = {
+            "password": {"type": "http", "scheme": "basic"},
+            "key": {"type": "http", "scheme": "bearer"},
+            "token": {"type": "apiKey", "in": "header", "name": "X-Lexsearch-Token"},
+        }
+        for methods in document["paths"].values():
+            for method, operation in methods.items():
+                token: dict[str, list[str]] = {"token": []} if method == "put" else {}
+                operation["security"] = [token, {**token, "password": []}, {"key": []}]
+        return document
+
+    api.openapi = documented  # type: ignore[method-assign]
 
 
 def _saved_as(name: str) -> dict[str, str]:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from lexsearch.index import Index
     from lexsearch.searching.snapshot import Sort
 
+MAX_SKIP = 10_000
+"""So many hits may come before a page of them."""
+
 _MOST = 500  # pages of hits, some 50 kB each
 
 
@@ -40,4 +43,7 @@ class Searches:
         return b'%s,"seconds":%s}' % (found.removesuffix(b"}"), as_json(seconds))
 
     def _answer(self, state: Hashable, query: str, k: int, skip: int, sort: Sort) -> bytes:
-        return as_json(service.search(self._index, query, k, skip, sort))
+        found = service.search(self._index, query, k, skip, sort)
+        after = skip + len(found["hits"])
+        more = found["hits"] and after < found["total"] and after <= MAX_SKIP
+        return as_json({**found, "next": after if more else None})

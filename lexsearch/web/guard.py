@@ -17,11 +17,14 @@ import json
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
+
+from lexsearch.errors import LexsearchError
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -30,7 +33,7 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 LOCAL = ("localhost",)
-MAX_BODY = 64 * 1024
+MAX_BODY = 1024 * 1024
 _CLIENTS = 10_000  # addresses whose rate is remembered
 _FORWARDED = {b"forwarded", b"via", b"x-forwarded-for", b"x-real-ip"}
 LOCAL_CLIENT = "lexsearch.local_client"
@@ -85,12 +88,16 @@ class Guard:
         token: str,
         hosts: Sequence[str],
         password: str | None,
+        keys: Sequence[str],
+        origins: Sequence[str],
         limits: Limits,
     ) -> None:
         self._app = app
         self._token = token
         self._hosts = {host.lower() for host in hosts}
         self._password = _digest(password) if password else None
+        self._keys = [*map(_digest, keys)]
+        self._origins = {_checked_origin(origin) for origin in origins}
         self._seconds = limits.seconds
         self._requests = _Rate(limits.rate)
         self._changes = _Rate(limits.writes)
@@ -103,26 +110,32 @@ class Guard:
             return await send({"type": "websocket.close", "code": 1008})
         started = False
         without_body = scope["method"] == "HEAD"
+        headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
+        # The page itself, which knows the token, is for nobody else.
+        is_api = scope["path"].removeprefix(scope.get("root_path", "")).startswith("/api/")
+        is_foreign = is_api and headers.get(b"origin", "").lower() in self._origins
+        more = _for_others(headers) if is_foreign else [(b"vary", b"origin")][: len(self._origins)]
 
         async def send_strictly(message: Message) -> None:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                message["headers"] = [*message.get("headers", []), *_STRICT]
+                message["headers"] = [*message.get("headers", []), *_STRICT, *more]
             elif without_body:
                 message["body"] = b""
             await send(message)
 
         try:
             async with asyncio.timeout(self._seconds) as limit:
-                self._check(scope)
+                if is_foreign and _is_preflight(scope, headers):
+                    self._check_client(scope, headers)
+                    return await _answer(204, b"", send_strictly)
+                self._check(scope, headers, is_foreign)
                 if scope["method"] in _WRITES:
                     receive = await _whole_body(receive)
                 method = "GET" if without_body else scope["method"]
-                known = {
-                    LOCAL_CLIENT: _is_from_here(scope),
-                    UNHURRIED: partial(limit.reschedule, None),
-                }
+                is_here = _is_from_here(scope) and not is_foreign
+                known = {LOCAL_CLIENT: is_here, UNHURRIED: partial(limit.reschedule, None)}
                 await self._app({**scope, "method": method, **known}, receive, send_strictly)
         except Refusal as refusal:
             await _refuse(refusal, send_strictly)
@@ -132,16 +145,36 @@ class Guard:
             await _refuse(Refusal(503, f"took longer than {self._seconds:g} s"), send_strictly)
         return None
 
-    def _check(self, scope: Scope) -> None:
-        headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
-        client = (scope.get("client") or ("",))[0]
+    def _check(self, scope: Scope, headers: dict[bytes, str], is_foreign: bool) -> None:
+        client = self._check_client(scope, headers)
+        given = headers.get(b"authorization", "")
+        has_key = self._has_key(client, given)
+        if self._password is not None and not has_key:
+            self._check_password(client, given)
+        if scope["method"] in _WRITES:
+            if not is_foreign:
+                self._check_site(headers)
+            if not has_key:
+                self._check_token(headers)
+            self._changes.take(client)
+
+    def _check_client(self, scope: Scope, headers: dict[bytes, str]) -> str:
+        client = str((scope.get("client") or ("",))[0])
         self._requests.take(client)
         self._check_host(headers.get(b"host", ""))
-        if self._password is not None:
-            self._check_password(client, headers.get(b"authorization", ""))
-        if scope["method"] in _WRITES:
-            self._check_write(headers)
-            self._changes.take(client)
+        return client
+
+    def _has_key(self, client: str, authorization: str) -> bool:
+        """Whether the request brings a key. Raises Refusal for a wrong one."""
+        kind, _, key = authorization.partition(" ")
+        if kind.lower() != "bearer" or not self._keys:
+            return False
+        self._wrong.check(client)
+        given = _digest(key.strip())
+        if not any(secrets.compare_digest(given, known) for known in self._keys):
+            self._wrong.take(client)
+            raise Refusal(401, "this key is not known", **{"www-authenticate": "Bearer"})
+        return True
 
     def _check_host(self, host: str) -> None:
         name = _hostname(f"//{host}")
@@ -162,12 +195,14 @@ class Guard:
         challenge = {"www-authenticate": 'Basic realm="lexsearch", charset="UTF-8"'}
         raise Refusal(401, "a password is needed (the user name does not matter)", **challenge)
 
-    def _check_write(self, headers: dict[bytes, str]) -> None:
+    def _check_site(self, headers: dict[bytes, str]) -> None:
         origin, host = headers.get(b"origin"), headers.get(b"host", "")
         if origin is not None and not _is_origin_of(origin, host):
             raise Refusal(403, "changes from another site are refused")
         if headers.get(b"sec-fetch-site", "same-origin") not in ("same-origin", "none"):
             raise Refusal(403, "changes from another site are refused")
+
+    def _check_token(self, headers: dict[bytes, str]) -> None:
         token = headers.get(b"x-lexsearch-token", "")
         if not secrets.compare_digest(_digest(token), _digest(self._token)):
             raise Refusal(403, "the token is missing or old: load the page again")
@@ -236,16 +271,44 @@ async def _whole_body(receive: Receive) -> Receive:
 
 async def _refuse(refusal: Refusal, send: Send) -> None:
     body = json.dumps({"error": str(refusal)}).encode()
+    await _answer(refusal.status, body, send, refusal.headers)
+
+
+async def _answer(
+    status: int, body: bytes, send: Send, more: Mapping[str, str] = MappingProxyType({})
+) -> None:
     own = {
-        "content-type": "application/json",
+        **({"content-type": "application/json"} if body else {}),
         "content-length": str(len(body)),
         "cache-control": "no-store",
     }
-    headers = [
-        (name.encode(), value.encode()) for name, value in {**own, **refusal.headers}.items()
-    ]
-    await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
+    headers = [(name.encode(), value.encode()) for name, value in {**own, **more}.items()]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
+
+
+def _for_others(headers: dict[bytes, str]) -> list[tuple[bytes, bytes]]:
+    """What lets the page of an origin that is allowed read the answer, and send what it must."""
+    return [
+        (b"access-control-allow-origin", headers[b"origin"].encode("latin-1")),
+        (b"access-control-allow-methods", b"GET, HEAD, PUT"),
+        (b"access-control-allow-headers", b"authorization, content-type, x-lexsearch-token"),
+        (b"access-control-max-age", b"600"),
+        (b"vary", b"origin"),
+    ]
+
+
+def _is_preflight(scope: Scope, headers: dict[bytes, str]) -> bool:
+    return scope["method"] == "OPTIONS" and b"access-control-request-method" in headers
+
+
+def _checked_origin(text: str) -> str:
+    """An origin as browsers send it. Raises LexsearchError for what is none."""
+    origin = text.lower().rstrip("/")
+    parts = urlsplit(origin)
+    if parts.scheme not in ("http", "https") or f"{parts.scheme}://{parts.netloc}" != origin:
+        raise LexsearchError(f"{text} is no origin; write one such as https://photos.example.org")
+    return origin
 
 
 def _hostname(address: str) -> str:

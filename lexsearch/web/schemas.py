@@ -84,6 +84,7 @@ class Found(BaseModel):
     keywords: list[Keyword]
     switch: Switch | None = Field(description="null for fewer than two keywords")
     total: int = Field(description="pictures that match")
+    next: int | None = Field(description="skip of the next page; null where there is none")
     unknown: list[UnmatchedKeyword]
     hits: list[Hit]
     seconds: float = Field(description="the server took")
@@ -235,6 +236,8 @@ class Running(BaseModel):
     unit: str
     failed: int
     seconds: float = Field(description="since this stage began")
+    share: float | None = Field(description="of its time that is over, from 0 to 1")
+    left: float | None = Field(description="seconds that it still takes")
 
 
 class Stage(BaseModel):
@@ -243,6 +246,22 @@ class Stage(BaseModel):
     captioner: str
     stage: str
     pictures: int
+
+
+class Feeding(BaseModel):
+    """What the server itself does to fill the index."""
+
+    runs: bool
+    ends: bool = Field(description="whether it is about to pause")
+    watches: bool = Field(description="whether it stays and follows changes")
+    error: str = Field(description="why it ended by itself; empty where all went well")
+
+
+class FeedingChange(BaseModel):
+    """To describe what is new, with one more folder perhaps, or to pause."""
+
+    run: bool
+    folder: str | None = Field(None, max_length=4000, description="its whole path, or from ~ on")
 
 
 class State(BaseModel):
@@ -260,3 +279,4 @@ class State(BaseModel):
     running: Running | None
     originals: bool = Field(description="whether this client may have the files themselves")
     writable: bool = Field(description="whether captions may be edited here")
+    feeding: Feeding | None = Field(description="null where this client may not see to it")

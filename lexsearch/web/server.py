@@ -18,7 +18,7 @@ from uvicorn.supervisors import Multiprocess
 
 from lexsearch.errors import LexsearchError
 from lexsearch.index import Index
-from lexsearch.web import agreed_token, app
+from lexsearch.web import Feeder, agreed_token, app
 from lexsearch.web.guard import App
 
 _CONNECTIONS = 512
@@ -59,16 +59,26 @@ def listen(host: str, port: int) -> sockets.socket:
 
 
 def serve_until_stopped(
-    index: Index, socket: sockets.socket, workers: int = 1, **options: Any
+    index: Index,
+    socket: sockets.socket,
+    workers: int = 1,
+    feeder: Feeder | None = None,
+    **options: Any,
 ) -> None:
     """Serve the page of an index, with the options of `lexsearch.web.app`, until Ctrl-C.
 
     workers: processes that share the work; each opens the index for itself. One that dies is
         replaced; all end with this process, however it ends.
+    feeder: for one worker alone; what it has described by the end is kept.
     """
     if workers == 1:
         threading.Thread(target=_warm_up, args=(index,)).start()
-        uvicorn.Server(_config(app(index, **options))).run(sockets=[socket])
+        try:
+            served = app(index, feeder=feeder, **options)
+            uvicorn.Server(_config(served)).run(sockets=[socket])
+        finally:
+            if feeder is not None:
+                feeder.close()
         return
     options["token"] = options.get("token") or agreed_token(index)
     opened = partial(_open_app, index.name, options)

@@ -27,7 +27,14 @@ if TYPE_CHECKING:
     from lexsearch.records import Box, Suggestion
     from lexsearch.searching.snapshot import Sort
     from lexsearch.storage.status import PictureInfo
-    from lexsearch.web.schemas import AlbumChange, CaptionEdit, Denial, FavouriteChange
+    from lexsearch.web.feeding import Feeder
+    from lexsearch.web.schemas import (
+        AlbumChange,
+        CaptionEdit,
+        Denial,
+        FavouriteChange,
+        FeedingChange,
+    )
 
 _SHOWN_FAILURES = 1000
 _MOST_FOLDERS = 2000
@@ -347,8 +354,17 @@ def when_free(index: Index, change: Callable[[], Object]) -> Object:
             time.sleep(0.02)
 
 
-def state(index: Index, writable: bool, originals: bool) -> Object:
-    """What is in the index and what goes on; see `schemas.State`."""
+def feed(index: Index, feeder: Feeder, wanted: FeedingChange) -> Object:
+    """Let it run, with one folder more perhaps, or pause; what goes on then."""
+    if wanted.run:
+        feeder.run(wanted.folder)
+    else:
+        feeder.pause()
+    return state(index, True, True, feeder)
+
+
+def state(index: Index, writable: bool, originals: bool, feeder: Feeder | None) -> Object:
+    """What is in the index and what goes on; see `schemas.State`. feeder: of whoever may use it."""
     status, running = index.status(), index.running()
     now = time.time()
     return {
@@ -375,6 +391,7 @@ def state(index: Index, writable: bool, originals: bool) -> Object:
         and {**running.progress._asdict(), "seconds": round(now - running.started, 1)},
         "originals": originals,
         "writable": writable,
+        "feeding": feeder and feeder.now()._asdict(),
     }
 
 

@@ -29,7 +29,7 @@ export async function ask(path, parameters = {}, signal = undefined) {
   return answer(await reach(fetch(address(path, parameters), { signal })));
 }
 
-// path: "caption" or "denial".
+// path: "caption", "denial" or "feeding".
 export async function change(path, what) {
   const headers = { "content-type": "application/json", "x-lexsearch-token": token };
   const body = JSON.stringify(what);

@@ -158,7 +158,7 @@ function draw(answer) {
   filters.show(answer, sorted);
   timeline.show(answer?.total || filters.lastMonth() ? sorted : "", filters.lastMonth());
   drawChips(answer, { search, undo, rounds });
-  drawEmpty(answer, { search, searchable: state.searchable() });
+  drawEmpty(answer, { search, searchable: state.searchable(), addFolder: state.feedable() && state.show });
   end();
   drawBeside(answer);
 }

@@ -29,7 +29,7 @@ export function drawSuggestions(words, add) {
 }
 
 // Nothing was found, or a keyword is unknown: say so, and offer what is near.
-export function drawEmpty(found, { search, searchable }) {
+export function drawEmpty(found, { search, searchable, addFolder }) {
   const place = byId("empty");
   place.replaceChildren();
   place.hidden = true;
@@ -47,6 +47,7 @@ export function drawEmpty(found, { search, searchable }) {
   if (nothing) {
     if (!searchable) {
       place.append(el("p", {}, "The index is empty. Fill it with ", el("code", {}, "lexsearch index FOLDER")));
+      if (addFolder) place.append(el("button", { type: "button", class: "main", onclick: addFolder }, "Add a folder"));
     } else {
       place.prepend(el("h2", {}, "Nothing found"));
       const others = found.keywords.filter(({ without }) => without);
