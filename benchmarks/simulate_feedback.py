@@ -6,8 +6,10 @@
 Made-up people look for pictures of coco-val2017. Each begins with the first caption that somebody
 wrote of the picture; the other four captions are the documents. Round by round one keyword is
 added, until the picture is among the first ten. One person adds what is suggested, the first word
-that is in any caption of the picture (knowing what it looks like); the other adds one of its COCO
-labels at random. Neither adds the same twice, and who has nothing left to add gives up.
+that is in any caption of the picture (knowing what it looks like); the second is asked, and says
+yes where any caption has the word, which is then added; the third is the same, and what gets a no
+must not be there either; the fourth adds one of the picture's COCO labels at random. None adds the
+same twice, and who has nothing left to add, or says no twelve times in a round, gives up.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ from lexsearch.text.words import words_of
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 _MOST_ROUNDS, _FIRST = 5, 10
+_MOST_QUESTIONS = 12  # in a round, as many as are suggested
 
 
 def main() -> None:
@@ -52,7 +55,7 @@ def main() -> None:
         print(f"{len(targets)} pictures among {len(captions):,}: found among the first {_FIRST}")
         print("| after rounds    | " + " | ".join(map(str, range(_MOST_ROUNDS + 1))) + " |")
         print("| --------------- |" + " --: |" * (_MOST_ROUNDS + 1))
-        for name, person in (("suggested words", suggested), ("labels at random", at_random)):
+        for name, person in PEOPLE.items():
             chance = random.Random(2)
             rounds = []
             for target in targets:
@@ -93,10 +96,44 @@ def suggested(
         yield fitting[0]
 
 
+def asked(
+    session: Session, captions: list[str], labels: list[str], chance: random.Random
+) -> Iterator[str]:
+    return _asked(session, captions, strict=False)
+
+
+def asked_strictly(
+    session: Session, captions: list[str], labels: list[str], chance: random.Random
+) -> Iterator[str]:
+    return _asked(session, captions, strict=True)
+
+
+def _asked(session: Session, captions: list[str], *, strict: bool) -> Iterator[str]:
+    known = {word for text in captions for word in words_of(text)}
+    noes = 0
+    while noes < _MOST_QUESTIONS and (word := session.question()) is not None:
+        session.answer(word, None)  # `look` adds it
+        if word in known:
+            noes = 0
+            yield word
+        else:
+            noes += 1
+            if strict:
+                session.add(f"-{word}")
+
+
 def at_random(
     session: Session, captions: list[str], labels: list[str], chance: random.Random
 ) -> Iterator[str]:
     yield from chance.sample(labels, len(labels))
+
+
+PEOPLE: dict[str, Person] = {
+    "suggested words": suggested,
+    "asked": asked,
+    "asked, no is no": asked_strictly,
+    "labels at random": at_random,
+}
 
 
 def look(session: Session, target: str, keywords: Iterator[str]) -> int:
