@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
+from contextlib import ExitStack
 
 import click
 
 from lexsearch.cli.describing import captioner_options, chosen
+from lexsearch.cli.enhancing import PATIENCE, opened_enhancer
 from lexsearch.cli.terminal import examples, index_option, say
 from lexsearch.errors import LexsearchError
 from lexsearch.extras import require
@@ -86,6 +88,17 @@ from lexsearch.extras import require
     help="Processes that share the work, each with Java and memory of its own: as many as cores "
     "where many people search.",
 )
+@click.option(
+    "--llm",
+    metavar="URL|FOLDER",
+    help="A language model that says searches in other words: their plain words are sent to it "
+    "(docs/language.md). Only where it is named here.",
+)
+@click.option(
+    "--llm-model",
+    metavar="NAME",
+    help="As the server calls it (environment: LEXSEARCH_LLM_MODEL).",
+)
 @click.option("--open", "open_browser", is_flag=True, help="Open the page in your browser.")
 def serve(
     path: str,
@@ -102,6 +115,8 @@ def serve(
     crops: str,
     watch: bool,
     workers: int,
+    llm: str | None,
+    llm_model: str | None,
     open_browser: bool,
     **options: object,
 ) -> None:
@@ -113,6 +128,8 @@ def serve(
     In your own browser on this machine, folders can be added, and are described by the captioner
     that is named here as for lexsearch index.
     """
+    if llm and workers > 1:
+        raise click.UsageError("--llm goes with one worker")
     from lexsearch.captioners import CaptionerSpec
     from lexsearch.index import Index
     from lexsearch.web import Feeder
@@ -122,7 +139,12 @@ def serve(
         raise click.UsageError(
             "--watch is for one worker; beside several, run: lexsearch index FOLDER --watch"
         )
-    with Index(path, create=False) as index:
+    with ExitStack() as stack:
+        index = stack.enter_context(Index(path, create=False))
+        enhancer = None
+        if llm:
+            opened = opened_enhancer(llm, llm_model, batches=1, fresh=False, patience=PATIENCE)
+            enhancer = stack.enter_context(opened)
         socket = listen(host, port)
         address = _address(host, socket.getsockname()[1])
         say(f"{path} is at {address} (Ctrl-C stops)")
@@ -155,6 +177,7 @@ def serve(
             origins=origins,
             read_only=read_only,
             originals=originals,
+            enhancer=enhancer,
         )
 
 

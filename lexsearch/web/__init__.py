@@ -33,6 +33,7 @@ from lexsearch.web.thumbnails import Thumbnails
 
 if TYPE_CHECKING:
     from lexsearch.index import Index
+    from lexsearch.language.enhancing import Enhancer
 
 __all__ = ["Feeder", "Limits", "app"]
 
@@ -50,6 +51,7 @@ def app(
     read_only: bool = False,
     originals: bool = False,
     feeder: Feeder | None = None,
+    enhancer: Enhancer | None = None,
     limits: Limits | None = None,
     cache: Path | None = None,
 ) -> App:
@@ -68,12 +70,16 @@ def app(
         page; else only to requests from this machine.
     feeder: what describes the pictures of folders that are added on the page. Only programs of the
         user whom this process belongs to, on this machine, may do so, and nobody if `read_only`.
+    enhancer: says searches in other words, for all who see the page
+        (`lexsearch.language.enhancing.Enhancer`); None for nobody.
     cache: the folder for thumbnails; by default in the user's cache folder.
     """
     token = token or agreed_token(index)
     thumbnails = Thumbnails(cache or _cache() / "thumbnails")
     feeder = None if read_only else feeder
-    site = make_api(index, thumbnails, feeder, read_only=read_only, originals=originals)
+    site = make_api(
+        index, thumbnails, feeder, read_only=read_only, originals=originals, enhancer=enhancer
+    )
     templates = Jinja2Templates(_HERE / "templates")
     templates.env.undefined = StrictUndefined
 
@@ -81,6 +87,7 @@ def app(
         known = {
             "root": request.scope.get("root_path", ""),
             "token": "" if read_only else token,
+            "words": "other" if enhancer else "",
             "version": __version__,
         }
         return templates.TemplateResponse(

@@ -39,10 +39,12 @@ from lexsearch.web.feeding import Feeder
 from lexsearch.web.guard import LOCAL_CLIENT, UNHURRIED, Refusal
 from lexsearch.web.peers import is_own_user
 from lexsearch.web.thumbnails import SIDES, Thumbnails
+from lexsearch.web.wording import MOST, OtherWords
 from lexsearch.web.workers import Workers
 
 if TYPE_CHECKING:
     from lexsearch.index import Index
+    from lexsearch.language.enhancing import Enhancer
 
 _STATUSES: dict[type[LexsearchError], int] = {
     QueryError: 400,
@@ -63,7 +65,7 @@ log = logging.getLogger("lexsearch")
 Side = IntEnum("Side", {f"up_to_{side}": side for side in SIDES})  # type: ignore[misc]
 _SIDE = Side(320)
 Text = Annotated[str, Query(max_length=2000)]
-Several = Annotated[Sequence[Annotated[str, Field(max_length=500)]], Query(max_length=20)]
+Several = Annotated[Sequence[Annotated[str, Field(max_length=500)]], Query(max_length=MOST)]
 Id = Annotated[str, Query(alias="id", max_length=500)]
 Ids = Annotated[
     list[Annotated[str, Field(max_length=150)]], Query(alias="id", min_length=1, max_length=200)
@@ -85,6 +87,7 @@ def make_api(
     *,
     read_only: bool,
     originals: bool,
+    enhancer: Enhancer | None = None,
 ) -> FastAPI:
     """The application of the API alone, at /api."""
     api = FastAPI(
@@ -125,11 +128,13 @@ def make_api(
         k: Annotated[int, Query(ge=1, le=200)] = 60,
         skip: Annotated[int, Query(ge=0, le=MAX_SKIP)] = 0,
         sort: Sort = "relevance",
+        also: Several = (),
     ) -> Response:
         """One page of the pictures that match a query, best first; without one, those whose files
-        changed last. Or by when they were taken, the latest first; or by name.
+        changed last. Or by when they were taken, the latest first; or by name. Sentences in `also`
+        say the same in other words, and are searched as well.
         """
-        found = await searching.run(searches.page, q, k, skip, sort)
+        found = await searching.run(searches.page, q, k, skip, sort, tuple(also))
         return Response(found, media_type=Json.media_type)
 
     @api.get("/api/suggestions", response_model=schemas.Words, responses=_problems(404, 422))
@@ -303,6 +308,8 @@ def make_api(
             )
         return Json(await searching.run(service.feed, index, allowed, wanted))
 
+    if enhancer is not None:
+        _offer_other_words(api, OtherWords(enhancer))
     _explain_problems(api)
     _document_rights(api)
     return api
@@ -326,6 +333,20 @@ def _document_rights(api: FastAPI) -> None:
         return document
 
     api.openapi = documented  # type: ignore[method-assign]
+
+
+def _offer_other_words(api: FastAPI, words: OtherWords) -> None:
+    asking = Workers("ask", 4, 20)
+
+    @api.get("/api/enhance", response_model=schemas.OtherWords, responses=_problems(403, 422))
+    async def enhance(request: Request, q: Text) -> Response:
+        """Sentences that say a query in other words, by the language model that the server was
+        started with: for `also` of a search. Only the query's plain words are sent to it.
+        """
+        if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+            raise Refusal(403, "questions from another site are refused")
+        with words.turn(request.client.host if request.client else ""):
+            return Json(await asking.run(words.sentences, q))
 
 
 def _saved_as(name: str) -> dict[str, str]:

@@ -35,15 +35,24 @@ class Searches:
         self._index = index
         self._answers = lru_cache(maxsize=_MOST)(self._answer)
 
-    def page(self, query: str, k: int, skip: int, sort: Sort = "relevance") -> bytes:
+    def page(
+        self,
+        query: str,
+        k: int,
+        skip: int,
+        sort: Sort = "relevance",
+        also: tuple[str, ...] = (),
+    ) -> bytes:
         """One page of hits as JSON; see `schemas.Found`."""
         start = time.perf_counter()
-        found = self._answers(self._index.state(), query, k, skip, sort)
+        found = self._answers(self._index.state(), query, k, skip, sort, also)
         seconds = round(time.perf_counter() - start, 6)
         return b'%s,"seconds":%s}' % (found.removesuffix(b"}"), as_json(seconds))
 
-    def _answer(self, state: Hashable, query: str, k: int, skip: int, sort: Sort) -> bytes:
-        found = service.search(self._index, query, k, skip, sort)
+    def _answer(
+        self, state: Hashable, query: str, k: int, skip: int, sort: Sort, also: tuple[str, ...]
+    ) -> bytes:
+        found = service.search(self._index, query, k, skip, sort, also)
         after = skip + len(found["hits"])
         more = found["hits"] and after < found["total"] and after <= MAX_SKIP
         return as_json({**found, "next": after if more else None})

@@ -46,6 +46,7 @@ class Hit(BaseModel):
     words: list[str] = Field(description="of its captions that matched, commonest first")
     evidence: list[Evidence]
     missing: list[str] = Field(description="keywords that this picture lacks")
+    by: list[str] = Field(description="of `also`, where nothing that was typed found it")
     width: int | None = Field(description="of the upright picture, in pixels")
     height: int | None
 
@@ -88,6 +89,13 @@ class Found(BaseModel):
     unknown: list[UnmatchedKeyword]
     hits: list[Hit]
     seconds: float = Field(description="the server took")
+
+
+class OtherWords(BaseModel):
+    """A query in other words."""
+
+    sentences: list[str]
+    note: str | None = Field(description="why there are none, or fewer than there might be")
 
 
 class Words(BaseModel):

@@ -46,13 +46,18 @@ _OF_THE_FILE = {"about", "date"}  # such as where and when a picture was taken
 Object = dict[str, Any]
 
 
-def search(index: Index, query: str, k: int, skip: int, sort: Sort) -> Object:
-    """One page of hits, of all pictures when there is no query; see `schemas.Found`."""
+def search(
+    index: Index, query: str, k: int, skip: int, sort: Sort, also: Sequence[str] = ()
+) -> Object:
+    """One page of hits, of all pictures when there is no query; see `schemas.Found`.
+
+    also: sentences to search as well.
+    """
     asked = read(index, query)
     if not asked.keywords:
         nothing: Object = {"query": "", "keywords": [], "unknown": [], "switch": None}
         return {**_browsed(index, k, skip, sort), **nothing}
-    results = index.search(asked, k, skip=skip, sort=sort)
+    results = index.search(asked, k, skip=skip, sort=sort, also=also)
     understood = told(index, results.query)
     switch = with_all(understood)
     return {
@@ -121,6 +126,7 @@ def _hit(hit: Hit, names: tuple[str, ...], favourite: bool) -> Object:
             {**one.as_object(), "keyword": _readable(one.keyword)} for one in hit.evidence
         ],
         "missing": list(map(_readable, hit.missing)),
+        "by": list(hit.by),
         "width": hit.width,
         "height": hit.height,
     }

@@ -14,6 +14,7 @@ import * as offers from "./offers.js";
 import * as keep from "./keep.js";
 import * as selection from "./selection.js";
 import * as timeline from "./timeline.js";
+import * as otherWords from "./otherwords.js";
 import * as viewer from "./viewer.js";
 
 const FIRST = 60; // hits that are asked for at once
@@ -21,7 +22,7 @@ const MORE = 200; // and again while scrolling
 const MOST = 10000;
 const field = byId("query");
 
-let shown = null; // the query whose hits are in the grid
+let shown = null; // the query whose hits are in the grid, with what is searched as well
 let sorted = null; // and their order
 let found = null; // the first page of its hits
 let asking = null;
@@ -47,10 +48,26 @@ function go(view, replace = false) {
   return render();
 }
 
-function search(query) {
+async function search(query) {
   offers.close();
   offers.remember(query.trim());
-  return go(further(query.trim()));
+  await go(further(query.trim()));
+  addOtherWords();
+}
+
+// After the plain hits; unless the view is another one meanwhile.
+async function addOtherWords() {
+  const { query, also } = current();
+  if (also.length || !found) return;
+  const before = shown;
+  const sentences = await otherWords.askFor(query, asking?.signal);
+  if (shown !== before) return;
+  if (sentences.length) go({ ...current(), also: sentences }, true);
+  else otherWords.drawAlso([]);
+}
+
+function saysAlso(also) {
+  go({ ...current(), also });
 }
 
 // What is added must be there: to add a word narrows.
@@ -101,8 +118,8 @@ async function step(by) {
 // What is shown
 
 async function render() {
-  const { query, sort, picture } = current();
-  if (shown !== query || sorted !== sort) await load(query, sort);
+  const { query, also, sort, picture } = current();
+  if (shown !== keyOf({ query, also }) || sorted !== sort) await load({ query, also, sort });
   if (current().query !== query || current().sort !== sort) return;
   if (picture) {
     const number = grid.numberOf(picture);
@@ -115,15 +132,20 @@ async function render() {
   document.title = query ? `${query} · lexsearch` : "lexsearch";
 }
 
-async function load(query, sort) {
+function keyOf({ query, also }) {
+  return JSON.stringify([query, ...also]);
+}
+
+async function load(view) {
+  const { query, also, sort } = view;
   asking?.abort();
   const mine = asking = new AbortController();
-  shown = query;
+  shown = keyOf(view);
   sorted = sort;
   field.value = query;
   byId("busy").classList.add("on");
   try {
-    const answer = await ask("search", { q: query, k: FIRST, sort }, mine.signal);
+    const answer = await ask("search", { q: query, also, k: FIRST, sort }, mine.signal);
     found = answer;
     setKeywords(answer.keywords);
     grid.clear();
@@ -152,7 +174,8 @@ function say(answer) {
 }
 
 function draw(answer) {
-  const { rounds } = current();
+  const { rounds, also } = current();
+  otherWords.drawAlso(answer ? also : [], saysAlso);
   byId("all").hidden = !answer?.switch;
   byId("all-box").checked = Boolean(answer?.switch?.on);
   filters.show(answer, sorted);
@@ -189,10 +212,11 @@ async function more() {
   const skip = grid.hits.length;
   if (loading || !found || skip >= Math.min(grid.total, MOST)) return;
   loading = true;
-  const [query, sort] = [shown, sorted];
+  const before = [shown, sorted];
+  const { query, also, sort } = current();
   try {
-    const answer = await ask("search", { q: query, k: Math.min(MORE, MOST - skip), skip, sort }, asking.signal);
-    if (shown === query && sorted === sort && grid.hits.length === skip) {
+    const answer = await ask("search", { q: query, also, k: Math.min(MORE, MOST - skip), skip, sort }, asking.signal);
+    if (shown === before[0] && sorted === before[1] && grid.hits.length === skip) {
       if (!answer.hits.length) grid.total = skip; // some were removed meanwhile
       grid.append(answer.hits, grid.total);
       end();
@@ -280,6 +304,7 @@ function start() {
     search(query);
     scrollTo({ top: 0 });
   });
+  otherWords.prepare((wanted) => wanted ? addOtherWords() : saysAlso([]));
   byId("help-button").onclick = () => byId("help").showModal();
   byId("theme-button").onclick = otherTheme;
   for (const card of document.querySelectorAll("dialog.card")) {
@@ -296,7 +321,7 @@ function start() {
   });
   keep.prepare();
   selection.prepare(grid, {
-    query: () => shown,
+    query: () => current().query,
     album: () => found?.keywords.find(({ field: where, sign }) => where === "album" && sign !== "-")?.value,
     originals: state.originals,
     again: () => { shown = null; render(); },
