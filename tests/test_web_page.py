@@ -456,6 +456,8 @@ def test_pictures_are_selected_by_click_shift_keys_and_drag(open_page) -> None:
     tiles.nth(0).locator("a").focus()
     page.keyboard.press("Shift+ArrowRight")
     expect(told).to_have_text("2 pictures selected")
+    expect(tiles.nth(0).get_by_role("checkbox")).to_be_checked()
+    expect(tiles.nth(1).get_by_role("checkbox")).to_be_checked()
     page.keyboard.press("x")
     expect(told).to_have_text("1 picture selected")
     page.keyboard.press("Control+a")
@@ -546,6 +548,12 @@ def test_why_it_was_found_follows_a_correction(open_page) -> None:
     expect(page.locator(".caption").first).to_contain_text("nothing")
     expect(page.locator("#toast")).to_contain_text("Nothing is said of this part")
     assert before
+    page.locator(".caption p").first.dblclick()
+    page.locator(".editor textarea").fill("a meadow in green")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator(".caption").first).to_contain_text("a meadow in green")
+    page.locator(".evidence .said-by").first.hover()  # what it says now is a reason
+    expect(page.locator("#told")).to_contain_text("a meadow in green")
     page.locator(".pencil").first.click()
     page.get_by_text("Take the correction back").click()
     expect(page.locator(".caption .mark")).to_have_count(0)

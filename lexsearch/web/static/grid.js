@@ -216,7 +216,12 @@ export class Grid {
 
   // Arrow keys go from picture to picture, up and down to the one nearest above or below.
   step(event) {
-    if (event.altKey || event.ctrlKey || event.metaKey) return;
+    if (event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    if (this.go(event.key)) event.preventDefault();
+  }
+
+  // Whether it is such a key.
+  go(key) {
     const here = this.focused;
     const to = {
       ArrowLeft: here - 1,
@@ -225,10 +230,9 @@ export class Grid {
       End: this.hits.length - 1,
       ArrowUp: this.beside(here, -1),
       ArrowDown: this.beside(here, 1),
-    }[event.key];
-    if (to === undefined) return;
-    event.preventDefault();
-    this.focus(Math.max(0, Math.min(this.hits.length - 1, to)));
+    }[key];
+    if (to !== undefined) this.focus(Math.max(0, Math.min(this.hits.length - 1, to)));
+    return to !== undefined;
   }
 
   beside(number, direction) {

@@ -88,7 +88,7 @@ function onKey(event) {
   else if (onTile && !ctrl && (event.key === "x" || (event.key === " " && event.target.matches(".thumb")))) toggle(grid.focused);
   else if (onTile && event.shiftKey && event.key.startsWith("Arrow")) {
     last ??= grid.focused;
-    grid.step(event);
+    grid.go(event.key);
     extend(grid.focused);
   } else return;
   event.preventDefault();

@@ -407,6 +407,7 @@ function captionRow(row) {
       words));
   lights(item, row.box, row.text);
   if (writable) {
+    words.ondblclick = () => openEditor(item, row, label);
     item.append(el("button", {
       type: "button", class: "quiet pencil", "aria-label": `Correct: ${label}`,
       onclick: () => openEditor(item, row, label),
