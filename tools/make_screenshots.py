@@ -1,6 +1,7 @@
 """Make the pictures of the web page that README and docs show, and the animation of a search.
 
     .venv/bin/python tools/make_screenshots.py
+    .venv/bin/python tools/make_screenshots.py --look build/looks     # each view in all sizes
 
 They are of the photos of bin/demo, which may be published: run that first. Needs what bin/setup
 sets up, and Chromium or Chrome.
@@ -8,6 +9,7 @@ sets up, and Chromium or Chrome.
 
 from __future__ import annotations
 
+import argparse
 import io
 import os
 import re
@@ -54,6 +56,35 @@ def open_first(page: Page) -> None:
     page.locator(".evidence .said-by").last.hover()
 
 
+def select_some(page: Page) -> None:
+    """Select three pictures."""
+    for number in (0, 1, 2):
+        page.locator(".tile a").nth(number).focus()
+        page.keyboard.press("x")
+
+
+def sort_by_date(page: Page) -> None:
+    """The latest first."""
+    page.locator("#sort").select_option("date")
+
+
+def open_filters(page: Page) -> None:
+    """Open the controls of the query."""
+    page.locator("#filters summary").click()
+
+
+def open_albums(page: Page) -> None:
+    """Open the albums of the first hit."""
+    open_first(page)
+    page.keyboard.press("a")
+
+
+def show_slides(page: Page) -> None:
+    """Begin a slide show."""
+    open_first(page)
+    page.keyboard.press("s")
+
+
 VIEWS = (
     View("web-results", "animal", 1440, 860),
     View("web-picture", "coffee, spoon", 1440, 860, do=open_first),
@@ -63,14 +94,26 @@ VIEWS = (
     View("web-phone-picture", "helmet, person", 390, 780, "dark", open_first),
 )
 
+LOOKS = (
+    View("start", "", 0, 0),
+    View("by-date", "", 0, 0, do=sort_by_date),
+    View("results", "animal, person", 0, 0),
+    View("selection", "animal", 0, 0, do=select_some),
+    View("filters", "animal", 0, 0, do=open_filters),
+    View("picture", "person", 0, 0, do=open_first),
+    View("albums", "person", 0, 0, do=open_albums),
+    View("slides", "person", 0, 0, do=show_slides),
+    View("nothing", "sunset, bird", 0, 0),
+)
+"""What is looked at in each of these sizes, light and dark."""
+SIZES = ((390, 844), (1440, 900), (3840, 2160))
+
 
 @contextmanager
 def served() -> Iterator[str]:
     """The address of the page over the demo's index, for as long as the block runs."""
     command = [sys.executable, "-m", "lexsearch.cli", "serve", "--index", str(INDEX)]
-    process = subprocess.Popen(
-        [*command, "--port", "0", "--read-only"], stderr=subprocess.PIPE, text=True
-    )
+    process = subprocess.Popen([*command, "--port", "0"], stderr=subprocess.PIPE, text=True)
     try:
         assert process.stderr
         line = process.stderr.readline()
@@ -83,8 +126,8 @@ def served() -> Iterator[str]:
         process.wait()
 
 
-def photograph(chromium: Browser, address: str, view: View) -> Path:
-    """Write docs/<name>.jpg."""
+def photograph(chromium: Browser, address: str, view: View, folder: Path) -> Path:
+    """Write <folder>/<name>.jpg."""
     phone = view.width < PHONE
     page = chromium.new_page(
         viewport={"width": view.width, "height": view.height},
@@ -97,7 +140,7 @@ def photograph(chromium: Browser, address: str, view: View) -> Path:
     page.wait_for_load_state("networkidle")
     view.do(page)
     page.wait_for_timeout(800)  # pictures fade in
-    file = ROOT / "docs" / f"{view.name}.jpg"
+    file = folder / f"{view.name}.jpg"
     picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
     picture.save(file, quality=80, optimize=True, progressive=True)
     page.close()
@@ -163,8 +206,22 @@ def animate(chromium: Browser, address: str) -> Path:
     return file
 
 
+def looks() -> Iterator[View]:
+    """Each view in each size, light and dark."""
+    for view in LOOKS:
+        for width, height in SIZES:
+            yield view._replace(name=f"{view.name}-{width}-light", width=width, height=height)
+            dark = f"{view.name}-{width}-dark"
+            yield view._replace(name=dark, width=width, height=height, scheme="dark")
+
+
 def main() -> None:
     """Make all of them."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--look", type=Path, help="a folder for each view in all sizes, instead")
+    folder = parser.parse_args().look
+    if folder:
+        folder.mkdir(parents=True, exist_ok=True)
     if not (INDEX / "index.json").exists():
         sys.exit("There is nothing to show yet: run bin/demo first")
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
@@ -173,9 +230,10 @@ def main() -> None:
     options = ["--no-sandbox"] if os.geteuid() == 0 else []
     with served() as address, sync_playwright() as play:
         chromium = play.chromium.launch(executable_path=browser, args=options)
-        for view in VIEWS:
-            print(photograph(chromium, address, view))
-        print(animate(chromium, address))
+        for view in looks() if folder else VIEWS:
+            print(photograph(chromium, address, view, folder or ROOT / "docs"))
+        if not folder:
+            print(animate(chromium, address))
         chromium.close()
 
 
