@@ -19,7 +19,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, sync_playwright
@@ -44,6 +44,12 @@ class View(NamedTuple):
 
 def open_first(page: Page) -> None:
     """Open the first hit, with the pointer on its last evidence."""
+    click_first(page)
+    page.locator(".panel h2").hover()
+    page.locator(".evidence .said-by").last.hover()
+
+
+def click_first(page: Page) -> None:
     page.locator(".tile a").first.click()
     page.locator("#large.there").wait_for()
     page.evaluate(  # whoever makes the pictures, they show the same
@@ -52,8 +58,6 @@ def open_first(page: Page) -> None:
             line.textContent = line.textContent.replace(/[/].*[/]/, "/home/ada/photos/");
         }"""
     )
-    page.locator(".panel h2").hover()
-    page.locator(".evidence .said-by").last.hover()
 
 
 def select_some(page: Page) -> None:
@@ -155,8 +159,7 @@ def search_shown(page: Page) -> Iterator[int]:
     page.wait_for_timeout(600)  # what is offered comes
     yield 900
     yield from entered(page)
-    page.locator(".tile a").first.click()
-    page.locator("#large.there").wait_for()
+    click_first(page)
     page.wait_for_timeout(600)
     yield 800
     for said in page.locator(".evidence .said-by").all():
@@ -165,7 +168,7 @@ def search_shown(page: Page) -> Iterator[int]:
         yield 1500
     page.keyboard.press("Escape")
     page.wait_for_timeout(300)
-    yield from typed(field, ", -dog")
+    yield from typed(field, ", -bird")
     yield from entered(page)
 
 
@@ -200,9 +203,9 @@ def animate(chromium: Browser, address: str) -> Path:
     page.close()
     file = ROOT / "docs" / "search.webp"
     first, *others = frames
-    first.save(
-        file, save_all=True, append_images=others, duration=durations, loop=0, quality=60, method=6
-    )
+    options: dict[str, Any] = {"duration": durations, "loop": 0, "quality": 70, "method": 6}
+    # Each frame whole: what only differs would leave shadows of the one before.
+    first.save(file, save_all=True, append_images=others, kmin=0, kmax=1, **options)
     return file
 
 
