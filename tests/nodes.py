@@ -72,7 +72,7 @@ class Nodes:
         self._class_path = class_path()
         self._home, self._java = home, java
         self.names = [f"n{number + 1}" for number in range(count)]
-        ports = iter(_free_ports(2 * count))
+        ports = iter(free_ports(2 * count))
         self.http = {name: next(ports) for name in self.names}
         self._transport = {name: next(ports) for name in self.names}
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
@@ -158,7 +158,7 @@ class Nodes:
                 process.kill()
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     opened = [socket.socket() for _ in range(count)]
     for one in opened:
         one.bind(("127.0.0.1", 0))

@@ -21,6 +21,7 @@ from lexsearch.errors import CaptionerError, CaptionerUnavailable, LexsearchErro
 from lexsearch.images.pillow import pixel_bound
 from lexsearch.indexing import keeping
 from lexsearch.indexing.jobs import Job, Outcome, cut, failed, outcomes_of
+from lexsearch.indexing.local import LocalRunner
 from lexsearch.records import Progress, View
 
 
@@ -126,6 +127,17 @@ def test_outcomes_of_another_process_are_kept_in_any_order(
 def test_another_runner_needs_a_captioner_that_can_be_opened_elsewhere(index, photos) -> None:
     with pytest.raises(LexsearchError, match="name or spec"):
         index.add(photos, captioner=FakeCaptioner(), runner=ProcessRunner())
+
+
+def test_words_under_another_key_end_the_run_and_are_not_kept(
+    index: Index, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(lexsearch.captioners._CAPTIONERS, "fake", "fakes:FakeCaptioner")
+    numbered_pictures(photos, 2)
+    other = LocalRunner(FakeCaptioner(prompt="q"))
+    with pytest.raises(CaptionerUnavailable, match="another machine describes as fake"):
+        index.add(photos, captioner=CaptionerSpec("fake", {"prompt": "p"}), runner=other)
+    assert not index.search(code_of(0))
 
 
 # What fails, is refused, or is asked again

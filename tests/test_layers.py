@@ -49,6 +49,7 @@ HOMES = {
     "tqdm": ("cli",),
     "watchfiles": ("indexing",),
     "fsspec": ("images.filesystem",),
+    "ray": ("indexing.ray",),
     "pyserini": (),
 }
 

@@ -6,7 +6,8 @@ import json
 import os
 import re
 import sys
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -31,6 +32,7 @@ from lexsearch.images.filesystem import exists
 
 if TYPE_CHECKING:
     from lexsearch.captioners import Captioner
+    from lexsearch.indexing.jobs import Runner
     from lexsearch.indexing.scan import Report
     from lexsearch.records import CaptionerKey
     from lexsearch.storage.status import Status
@@ -57,6 +59,20 @@ class _ShardType(click.ParamType[tuple[int, int]]):
         if not match or not 1 <= int(match[1]) <= int(match[2]):
             self.fail(f"{value!r} is no part of the whole; write 3/16 for the third of sixteen")
         return int(match[1]), int(match[2])
+
+
+@contextmanager
+def _runner(name: str) -> Iterator[Runner | None]:
+    """What describes, for `Index.add`; None: this process."""
+    if name == "local":
+        yield None
+        return
+    if name != "ray" and not name.startswith("ray://"):
+        raise LexsearchError(f"there is no runner {name!r}; write local, ray or ray://HOST:10001")
+    from lexsearch.indexing.ray import RayRunner
+
+    with RayRunner(name if "://" in name else "") as runner:
+        yield runner
 
 
 @click.command(
@@ -121,6 +137,15 @@ class _ShardType(click.ParamType[tuple[int, int]]):
     help="Take part I of N of the pictures alone, in an index of its own (3/16); lexsearch merge "
     "joins them.",
 )
+@click.option(
+    "--runner",
+    default="local",
+    metavar="WHERE",
+    show_default=True,
+    help="Where pictures are described: local, this machine; ray, the Ray cluster that it belongs "
+    "to; ray://HOST:10001, one elsewhere. All its machines must see the pictures under the same "
+    "paths (docs/scale.md).",
+)
 @json_option
 @quiet_option
 def index_command(
@@ -137,6 +162,7 @@ def index_command(
     watch: bool,
     engine: str | None,
     shard: tuple[int, int],
+    runner: str,
     as_json: bool,
     quiet: bool,
     **options: object,
@@ -167,11 +193,12 @@ def index_command(
     with (
         closing(open_captioner(captioner, **given)) as opened,
         Index(path) as index,
+        _runner(runner) as describing,
         progress_bar(quiet, price) as progress,
     ):
         if not quiet:
             _introduce(opened, index.settings.captioner)
-        adding |= {"captioner": opened, "progress": progress}
+        adding |= {"captioner": opened, "runner": describing, "progress": progress}
         try:
             if watch:
                 for number, report in enumerate(index.watch(*paths, **adding)):

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 from lexsearch.captioners import Waiting
+from lexsearch.errors import CaptionerUnavailable
 from lexsearch.images import metadata
 from lexsearch.indexing.estimating import Estimate, Pace
 from lexsearch.indexing.jobs import Job, Outcome, most_views
@@ -73,6 +74,7 @@ class Keeper:
         """Note an outcome, and keep those that have waited for long enough."""
         now = time.monotonic()
         if isinstance(item, Outcome):
+            self._expect_own_words(item)
             self._unkept_since = self._unkept_since if self._unkept else now
             self._unkept.append(item)
             self._count(item)
@@ -82,6 +84,15 @@ class Keeper:
         if due and self._unkept:
             self.keep()
         self._tell(item.reason if isinstance(item, Waiting) else "")
+
+    def _expect_own_words(self, outcome: Outcome) -> None:
+        """Words under another key would count for nothing, and be asked for again for ever."""
+        for other in {row.captioner for row in outcome.captions} - {self._key, metadata.KEY}:
+            raise CaptionerUnavailable(
+                f"another machine describes as {other.name} ({other.version}), this one as "
+                f"{self._key.name} ({self._key.version}); say what differs, such as --precision, "
+                "and install the same lexsearch on all"
+            )
 
     def announce(self, pictures: int) -> None:
         """Say how much there is to do, before the first question."""
