@@ -93,8 +93,8 @@ class Concepts:
 
     def softened(self, wanted: EngineQuery) -> EngineQuery:
         """With what goes with each of several concepts, for pictures that lack it."""
-        if len(wanted.concepts) < 2:
-            return wanted
+        if len(wanted.concepts) < 2 or set(wanted.concepts) <= set(wanted.required):
+            return wanted  # none of them can lack one
         related = map(self._with_related, wanted.concepts)
         return wanted._replace(soft=tuple(Concept(hints=one.hints) for one in related))
 

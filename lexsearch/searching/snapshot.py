@@ -16,7 +16,6 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property, lru_cache
-from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar, get_args
 
@@ -58,7 +57,7 @@ T = TypeVar("T")
 Sort = Literal["relevance", "date", "name"]
 SORTS: tuple[Sort, ...] = get_args(Sort)
 _ORDERS = 8  # of all that match, remembered: a page follows the other
-_id = attrgetter("doc_id")
+_MANY = 1000  # documents for which all dates are looked up, and remembered
 log = logging.getLogger("lexsearch")
 
 
@@ -294,10 +293,8 @@ class Snapshot(ABC):
         searcher = self._searching()
         assert searcher is not None, "the search has opened it"
         best, total = searcher.best(query, searcher.count(), mode, match, fusion)
-        places = {
-            doc_id: place for place, doc_id in enumerate(self.in_order([*map(_id, best)], sort))
-        }
-        return sorted(best, key=lambda one: places[one.doc_id]), total
+        found = {one.doc_id: one for one in best}
+        return [found[doc_id] for doc_id in self.in_order([*found], sort)], total
 
     def in_order(self, doc_ids: Sequence[str], sort: Sort) -> list[str]:
         """Documents by when they were taken, the latest first and those without a date last; or by
@@ -380,6 +377,7 @@ class FolderSnapshot(Snapshot):
         self._lexicon_seen = _stamp(self._lexicon_file)
         self.catalog = _open_catalog(folder)
         self._browsed = lru_cache(maxsize=_ORDERS)(self._browse)
+        self._dates = lru_cache(maxsize=1)(lambda state: self.catalog.all_dates())
 
     @cached_property
     def store(self) -> CaptionStore:
@@ -463,7 +461,10 @@ class FolderSnapshot(Snapshot):
         return self.in_order(self.catalog.having_files(), sort)
 
     def dates(self, doc_ids: Sequence[str]) -> dict[str, str]:
-        return self.catalog.dates(doc_ids)
+        if len(doc_ids) <= _MANY:
+            return self.catalog.dates(doc_ids)
+        known = self._dates(self.state())
+        return {doc_id: known[doc_id] for doc_id in doc_ids if doc_id in known}
 
     def first_paths(self, doc_ids: Sequence[str]) -> dict[str, str]:
         return self.catalog.first_paths(doc_ids)

@@ -309,6 +309,11 @@ class Catalog:
         )
         return {str(doc_id): str(date) for doc_id, date in self._rows(sql, json.dumps(doc_ids))}
 
+    def all_dates(self) -> dict[str, str]:
+        """When each document was taken of which it is known."""
+        sql = "SELECT doc_id, MAX(text) FROM facts WHERE field = 'date' GROUP BY doc_id"
+        return {str(doc_id): str(date) for doc_id, date in self._rows(sql)}
+
     def first_paths(self, doc_ids: Sequence[str]) -> dict[str, str]:
         """For each document with a file, or a path that came with it, the first in order."""
         asked = json.dumps(doc_ids)
