@@ -186,6 +186,7 @@ def test_a_client_made_from_the_document_can_do_everything(folder: Path, serve: 
             "words": client.words(q="red", n=3),
             "complete": client.complete(q="re"),
             "shelves": client.shelves(),
+            "duplicates": client.duplicates(k=3),
             "refinement": client.refinement(q="red", add=["whole"]),
             "picture": client.picture(id=doc_id, q="red"),
             "image": client.image(id=doc_id, side=320),

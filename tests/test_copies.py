@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import Run, open_in_memory
+from conftest import Run, Serve, open_in_memory
 from fakes import FakeCaptioner, picture
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageEnhance
 
+import lexsearch
 from lexsearch.images.copies import ALIKE, copies
 from lexsearch.images.files import Picture, open_picture
 from lexsearch.index import Index
@@ -153,3 +154,21 @@ def test_the_command(lexsearch_command: Run, photos: Path, tmp_path: Path) -> No
             ([640, 480], 1),
             ([320, 240], 1),
         ]
+
+
+def test_the_page_of_groups(photos: Path, tmp_path: Path, serve: Serve) -> None:
+    for seed in range(3):
+        save(photos / f"{seed}.png", scene(seed))
+        save(photos / "small" / f"{seed}.png", scene(seed).resize((320, 240)))
+    shutil.copy(photos / "0.png", photos / "again.png")
+    with lexsearch.open(tmp_path / "index") as index:
+        index.add(photos, captioner=FakeCaptioner(), crops="none")
+    with serve(tmp_path / "index") as server:
+        first = server.get("/api/duplicates", k=2).json()
+        assert (first["total"], len(first["groups"]), first["next"]) == (3, 2, 2)
+        assert first["groups"][0] == [
+            {**first["groups"][0][0], "names": ["0.png", "again.png"], "width": 640, "height": 480},
+            {**first["groups"][0][1], "names": ["small/0.png"], "width": 320, "height": 240},
+        ]
+        last = server.get("/api/duplicates", k=2, skip=2).json()
+        assert (len(last["groups"]), last["next"]) == (1, None)

@@ -796,6 +796,31 @@ def test_a_folder_is_added_on_the_page(browser: Browser, serve: Serve, tmp_path:
         expect(told).to_be_empty()
 
 
+def test_pictures_that_are_there_twice_are_listed(
+    browser: Browser, serve: Serve, tmp_path: Path
+) -> None:
+    photo = Image.effect_mandelbrot((640, 480), (-3, -2.5, 2, 2.5), 100).convert("RGB")
+    (tmp_path / "photos").mkdir()
+    photo.save(tmp_path / "photos" / f"{HTML}.png")
+    photo.resize((320, 240)).save(tmp_path / "photos" / "small.png")
+    picture(tmp_path / "photos" / "red.png", "red")
+    with lexsearch.open(tmp_path / "index") as index:
+        index.add(tmp_path / "photos", captioner=FakeCaptioner(), crops="none")
+    with serve(tmp_path / "index") as own, opening(browser, own) as open_it:
+        page = open_it()
+        page.locator("#state-button").click()
+        page.get_by_role("button", name="Pictures that are there twice").click()
+        copies = page.locator(".copies li")
+        expect(copies).to_have_count(2)
+        expect(copies.first).to_contain_text("640 \u00d7 480")
+        expect(copies.last).to_contain_text("small.png")
+        expect(page.locator("#duplicates-told")).to_contain_text("1 group")
+        assert serious(page) == []
+        copies.last.locator("a").click()
+        expect(page.locator("#viewer")).to_be_visible()
+        expect(page.locator("#panel")).to_contain_text("small.png")
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_assistive_technology_has_no_serious_trouble(open_page, scheme: str) -> None:
     page = open_page("?q=yelow", color_scheme=scheme)

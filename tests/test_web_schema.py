@@ -56,4 +56,4 @@ def test_answers_are_as_documented(tmp_path: Path, serve: Serve) -> None:
             check=False,
         )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "Tested: 18" in done.stdout
+    assert "Tested: 19" in done.stdout

@@ -33,7 +33,7 @@ from lexsearch.images.filesystem import is_remote
 from lexsearch.searching.snapshot import Sort
 from lexsearch.web import schemas, service
 from lexsearch.web.asking import NotFound, shown
-from lexsearch.web.cache import MAX_SKIP, Searches, as_json
+from lexsearch.web.cache import MAX_SKIP, Duplicates, Searches, as_json
 from lexsearch.web.completing import Completions
 from lexsearch.web.feeding import Feeder
 from lexsearch.web.guard import LOCAL_CLIENT, UNHURRIED, Refusal
@@ -100,7 +100,8 @@ def make_api(
         default_response_class=Json,
         generate_unique_id_function=lambda route: route.name,
     )
-    searches, completions = Searches(index), Completions(index)
+    searches, completions, copies = Searches(index), Completions(index), Duplicates(index)
+    comparing = Workers("compare", 1, 20)
     searching, drawing, writing = Workers("search", 4), Workers("draw", 2), Workers("write", 1, 20)
 
     def rights(request: Request) -> tuple[bool, bool]:
@@ -161,6 +162,16 @@ def make_api(
         """
         here, _ = rights(request)
         return Json(await searching.run(service.shelves, index, here))
+
+    @api.get("/api/duplicates", response_model=schemas.Duplicates, responses=_problems(422))
+    async def duplicates(
+        k: Annotated[int, Query(ge=1, le=200)] = 50,
+        skip: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
+    ) -> Response:
+        """Pictures that are there more than once. Of an index that was made long ago, those that
+        `lexsearch duplicates` has looked at.
+        """
+        return Json(await comparing.run(copies.page, k, skip))
 
     @api.get("/api/refinement", response_model=schemas.Refined, responses=_problems(404, 422))
     async def refinement(

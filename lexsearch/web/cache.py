@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Hashable
 
     from lexsearch.index import Index
+    from lexsearch.records import PictureCopy
     from lexsearch.searching.snapshot import Sort
 
 MAX_SKIP = 10_000
@@ -56,3 +57,24 @@ class Searches:
         after = skip + len(found["hits"])
         more = found["hits"] and after < found["total"] and after <= MAX_SKIP
         return as_json({**found, "next": after if more else None})
+
+
+class Duplicates:
+    """Groups of copies, compared anew when the index has changed and somebody asks."""
+
+    def __init__(self, index: Index) -> None:
+        self._index = index
+        self._groups = lru_cache(maxsize=1)(self._compare)
+
+    def page(self, k: int, skip: int) -> dict[str, Any]:
+        """One page of groups; see `schemas.Duplicates`."""
+        groups = self._groups(self._index.state())
+        after = skip + k
+        return {
+            "total": len(groups),
+            "groups": service.copies(self._index, groups[skip:after]),
+            "next": after if after < len(groups) else None,
+        }
+
+    def _compare(self, state: Hashable) -> list[tuple[PictureCopy, ...]]:
+        return self._index.duplicates(look=False)

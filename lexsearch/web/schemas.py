@@ -138,6 +138,23 @@ class Shelves(BaseModel):
     albums: list[Shelf]
 
 
+class Copy(BaseModel):
+    """One of several copies of a picture."""
+
+    doc_id: str
+    names: list[str] = Field(description="of its files, within the folders that were indexed")
+    width: int | None = Field(description="of the upright picture, in pixels")
+    height: int | None
+
+
+class Duplicates(BaseModel):
+    """Pictures that are there more than once: groups, the largest copy of each first."""
+
+    total: int = Field(description="groups")
+    groups: list[list[Copy]]
+    next: int | None = Field(description="skip of the next page; null where there is none")
+
+
 class Refined(BaseModel):
     """A query after one round of changes; empty when nothing of it is left."""
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from lexsearch.index import Index
-    from lexsearch.records import Box, Suggestion
+    from lexsearch.records import Box, PictureCopy, Suggestion
     from lexsearch.searching.snapshot import Sort
     from lexsearch.storage.status import PictureInfo
     from lexsearch.web.feeding import Feeder
@@ -346,6 +346,23 @@ def gather(index: Index, wanted: AlbumChange) -> Object:
         _place(index, doc_id)
     change = index.remove_from_album if wanted.undo else index.add_to_album
     return {"changed": change(wanted.album, *wanted.doc_ids)}
+
+
+def copies(index: Index, groups: Sequence[Sequence[PictureCopy]]) -> list[list[Object]]:
+    """Groups of copies as they are shown; see `schemas.Duplicates`."""
+    names = index.relative_paths([copy.doc_id for group in groups for copy in group])
+    return [
+        [
+            {
+                "doc_id": copy.doc_id,
+                "names": [*map(shown, _relative(names[copy.doc_id]))],
+                "width": copy.size and copy.size[0],
+                "height": copy.size and copy.size[1],
+            }
+            for copy in group
+        ]
+        for group in groups
+    ]
 
 
 def when_free(index: Index, change: Callable[[], Object]) -> Object:

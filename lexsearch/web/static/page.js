@@ -8,6 +8,7 @@ import { setKeywords } from "./colours.js";
 import { drawChips, drawEmpty, drawSuggestions } from "./refine.js";
 import { drawWords } from "./words.js";
 import * as state from "./state.js";
+import { prepare as prepareDuplicates } from "./duplicates.js";
 import { browse, prepare as prepareShelves } from "./browse.js";
 import * as filters from "./filters.js";
 import * as offers from "./offers.js";
@@ -305,6 +306,7 @@ function start() {
     scrollTo({ top: 0 });
   });
   otherWords.prepare((wanted) => wanted ? addOtherWords() : saysAlso([]));
+  prepareDuplicates();
   byId("help-button").onclick = () => byId("help").showModal();
   byId("theme-button").onclick = otherTheme;
   for (const card of document.querySelectorAll("dialog.card")) {
