@@ -1,4 +1,8 @@
-"""Writers of every kind are killed while a reader searches on. LEXSEARCH_KILLS sets the rounds."""
+"""Writers of every kind are killed while a reader searches on. LEXSEARCH_KILLS sets the rounds.
+
+A writer is killed at a random moment of its life, and now and then after it: how long one of its
+kind lives is measured first, on this machine.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +10,14 @@ import json
 import os
 import random
 import signal
+import subprocess
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from fakes import FakeCaptioner, code_of, numbered_pictures
@@ -22,6 +28,7 @@ from lexsearch.images.crops import NAMES
 
 ROUNDS = int(os.environ.get("LEXSEARCH_KILLS", "8"))
 KINDS = ("index", "import", "correct", "reindex")
+LONGEST = 1.2  # of a writer's usual life it is killed, at the latest
 
 WRITE = """
 import json, sys, lexsearch, lexsearch.indexing.keeping, lexsearch.storage.transfer
@@ -81,16 +88,26 @@ def reading(folder: Path) -> Iterator[Reader]:
         reader.stop()
 
 
-def kill_one(environment: dict[str, str], chance: random.Random, *arguments: object) -> bool:
-    """Start a writer and kill it; whether it had finished before."""
+class Written(NamedTuple):
+    """How a writer went: whether it was done before it was killed, and the seconds that it had."""
+
+    done: bool
+    seconds: float
+
+
+def write(environment: dict[str, str], *arguments: object, most: float | None = None) -> Written:
+    """Start a writer, and kill it after so many seconds."""
     process = start(WRITE, environment, *arguments)
     assert process.stdout is not None
     assert process.stdout.readline() == "begun\n", process.communicate()[1]
-    time.sleep(chance.random() ** 2 * 2)
+    begun = time.monotonic()
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(most)
+    seconds = time.monotonic() - begun
     process.kill()
     said, problem = process.communicate()
     assert process.returncode in (0, -signal.SIGKILL), problem
-    return "done" in said
+    return Written("done" in said, seconds)
 
 
 @pytest.mark.slow
@@ -100,16 +117,21 @@ def test_whatever_is_killed_nothing_is_lost_and_searching_goes_on(
     folder, chance = tmp_path / "index", random.Random(3)
     finished: list[tuple[str, int]] = []
     begun: list[int] = []
+    lives: dict[str, float] = {}
     with lexsearch.open(folder) as index:
         index.import_captions(
             json.dumps({"doc_id": name, "text": name}) for name in ("base", "corrected")
         )
     with reading(folder) as reader:
-        for number in range(ROUNDS):
+        for number in range(len(KINDS) + ROUNDS):  # the first of each kind lives to its end
             kind = KINDS[number % len(KINDS)]
             numbered_pictures(photos, 2 + number)
-            if kill_one(environment, chance, kind, folder, photos, number):
+            most = chance.uniform(0, LONGEST) * lives[kind] if kind in lives else None
+            written = write(environment, kind, folder, photos, number, most=most)
+            if written.done:
                 finished.append((kind, number))
+                lives[kind] = written.seconds
+            assert kind in lives
             begun += [number] if kind == "import" else []
             assert reader.failure is None, (kind, number)
             if kind == "correct" and (kind, number) in finished:
@@ -128,7 +150,8 @@ def test_whatever_is_killed_nothing_is_lost_and_searching_goes_on(
             assert_nothing_lost_or_doubled(index, rows, len(list(photos.iterdir())))
     assert reader.failure is None
     assert reader.searches > ROUNDS
-    print(f"{ROUNDS} rounds, {len(finished)} had finished, {reader.searches} searches meanwhile")
+    ended = len(finished) - len(KINDS)
+    print(f"{ROUNDS} rounds, {ended} had finished, {reader.searches} searches meanwhile")
 
 
 def assert_nothing_lost_or_doubled(
