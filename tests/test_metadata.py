@@ -157,6 +157,49 @@ def test_iptc_without_the_mark_for_utf8_is_latin(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("mark", "encoding", "text"),
+    [
+        (b"\x1b%G", "utf-8", "Łódź"),
+        (b"\x1b%G", "latin-1", "Glühofen"),  # a mark that is wrong
+        (b"\x1b-A", "latin-1", "Glühofen"),
+        (b"\x1b-A", "utf-8", "Glühofen"),  # and here
+        (b"\x1b.A", "latin-1", "Glühofen"),
+        (b"\x1b-B", "iso8859-2", "Łódź"),
+        (b"\x1b-L", "iso8859-5", "Москва"),
+        (b"\x1b-F", "iso8859-7", "Αθήνα"),
+        (b"\x1b/b", "iso8859-15", "50 € Œuvre"),
+        (b"\x1b%/L", "utf-16-be", "Zürich 2019"),
+        (b"\x1b%/F", "utf-32-be", "Zürich"),
+        (b"\x1b$B", "iso2022_jp", "東京"),
+        (b"\x1b$)B", "euc_jp", "東京"),
+        (b"\x1b$)A", "gb2312", "北京"),
+        (b"\x1b$)C", "euc_kr", "서울"),
+        (b"\x1b$)C", "latin-1", "Glühofen"),  # no text of the encoding that is told
+        (b"\xff\x00", "latin-1", "Glühofen"),
+    ],
+)
+def test_iptc_is_read_in_the_encoding_that_it_tells(
+    tmp_path: Path, mark: bytes, encoding: str, text: str
+) -> None:
+    told = b"\x1c\x01\x5a" + struct.pack(">H", len(mark)) + mark
+    iptc = told + said(text, 120, encoding)
+    assert about(photo(tmp_path / "a.jpg", iptc=iptc)) == {text}
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-be"])
+@pytest.mark.parametrize("declared", [True, False])
+def test_xmp_is_read_in_every_encoding_that_it_may_have(
+    tmp_path: Path, encoding: str, declared: bool
+) -> None:
+    declaration = '<?xml version="1.0" encoding="UTF-16"?>\n' if declared else ""
+    coded = (declaration + XMP.replace("Carnival", "Карнавал 😀") + "   ").encode(encoding)
+    assert {said.text for said in xmp.parse(coded)} >= {"Карнавал 😀", "Lisboa", "parade"}
+    place = photo(tmp_path / "a.jpg")
+    place.with_suffix(".xmp").write_bytes(coded)
+    assert about(place) >= {"Карнавал 😀", "Lisboa", "parade", "drums"}
+
+
+@pytest.mark.parametrize(
     "broken",
     [
         "<x:xmpmeta xmlns:x='adobe:ns:meta/'><rdf:RDF",

@@ -22,9 +22,9 @@ from lexsearch.records import Box, Document, Passage
 from lexsearch.text.analysis import clean
 from lexsearch.text.words import (
     EXACT,
+    joined_in,
     key_of,
     normal,
-    numbers_in,
     spaced,
     words_in,
     words_of_each,
@@ -43,7 +43,7 @@ CHAINS = {
 }
 """For each field the chain (see lexsearch.text.analysis) that makes its terms."""
 
-LAYOUT = 8
+LAYOUT = 9
 """Goes up with every change of the fields: an index that was made with another one is outdated."""
 
 NO_LENGTHS = (SAID, EARLY)
@@ -85,11 +85,13 @@ def counted_of(document: Document) -> dict[str, str]:
 
 
 def _lines(rows: Sequence[str], field: str) -> list[str]:
-    """A field's texts as they are read, a line each, and behind them numbers written together."""
+    """A field's texts as they are read, a line each, and behind them what stands in groups, written
+    together.
+    """
     if field in EXACT:
         return list(dict.fromkeys(filter(None, map(key_of, rows))))
     lines = [" ".join(words_in(text, field)) for text in rows]
-    return lines + [" ".join(numbers_in(text)) for text in rows if field == "text"]
+    return lines + [" ".join(joined_in(text)) for text in rows if field == "text"]
 
 
 def captions_of(document: Document) -> list[str]:

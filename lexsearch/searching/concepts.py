@@ -22,7 +22,7 @@ from lexsearch.text.asking import GRAMMAR
 from lexsearch.text.dates import beginnings, read_date, said_dates
 from lexsearch.text.lexicon import Alternative, Lexicon
 from lexsearch.text.lexicon.near import Near, near_words
-from lexsearch.text.words import EXACT, key_of, names_of, numbers_in, words_of
+from lexsearch.text.words import EXACT, joined_in, key_of, names_of, words_of
 
 _SETS = ("camera", "kind", "album", "is")  # which pictures to look among, with or without a sign
 _SETS_WITH_PLUS = ("name", "about", "date")
@@ -308,5 +308,6 @@ def _within(text: str, field: str, weight: float = 1.0) -> Iterator[Variant]:
     elif field == "name":
         each = tuple(names_of(text))
     else:
-        each = (text, *(numbers_in(text) if field == "text" else ()))
+        joined = " ".join(joined_in(text)) if field == "text" else ""
+        each = (text, *filter(None, [joined]))
     return (Variant(one, weight, field) for one in each)

@@ -19,7 +19,7 @@ from lexsearch.memo import Memo
 from lexsearch.records import Box, Evidence, Keyword, Passage
 from lexsearch.searching.regions import agreed, locate
 from lexsearch.text.analysis import Analyzer
-from lexsearch.text.words import numbers_in, words_in, words_in_each, words_of
+from lexsearch.text.words import joined_in, words_in, words_in_each, words_of
 
 _PAPER = CHAINS[CONTENTS]
 _SEEN = ("caption", "text")  # fields whose words are about a crop
@@ -89,7 +89,7 @@ class _Text:
         for name, rows in texts.items():
             lines = words_in_each(rows, name)
             if name == "text":
-                lines = [words + numbers_in(row) for words, row in zip(lines, rows, strict=True)]
+                lines = [words + joined_in(row) for words, row in zip(lines, rows, strict=True)]
             distinct = set(chain.from_iterable(lines))
             read_by = _PAPER if paper and name in ("caption", "seen") else chain_of(name)
             stem_of = analyzer.stems(distinct, read_by)

@@ -18,6 +18,12 @@ _SPACED_LINES = {code: sign for code, sign in _SPACED.items() if code != ord("\n
 _GROUPED = re.compile(r"(?<=\d)[,.'\u00a0\u2009\u202f](?=\d{3}(?!\d))")  # 1,299 and 1.299
 _NUMBER = re.compile(r"\d+(?:[ /()-]{1,2}\d+)+")
 _ASCII_WORD = re.compile(r"[a-z0-9]+(?:['.][a-z0-9]+)*")  # as _word, and ten times as fast
+_PLATE = re.compile(  # two or three groups of letters side by side, and digits
+    r"(?<![^\W_])(?:\d{1,5}[ .\u00b7-]{1,2})?[^\W\d_]{1,3}(?:[ .\u00b7-]{1,2}[^\W\d_]{1,2}){1,2}"
+    r"(?:[ .\u00b7-]{1,2}\d{1,5}(?:[ .\u00b7-]{1,2}[^\W\d_]{1,3})?)?(?![^\W_])"
+)
+_MOST_LETTERS = 5  # of a number plate, that stand side by side
+_LETTERS_APART = re.compile(r"(?<=[^\W\d_])[ .\u00b7-]{1,2}(?=[^\W\d_])")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _DIGITS = re.compile(r"(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])")
 _POINTS = re.compile(r"[_.]+")
@@ -123,9 +129,17 @@ def words_in_each(texts: Sequence[str], field: str) -> list[list[str]]:
     return words_of_each(texts)
 
 
-def numbers_in(text: str) -> list[str]:
-    """Numbers whose digits stand in groups, as of telephones, written together."""
-    joined = (re.sub(r"\D", "", one) for one in _NUMBER.findall(_GROUPED.sub("", normal(text))))
+def joined_in(text: str) -> list[str]:
+    """The words of numbers whose digits stand in groups, as of telephones, and of number plates
+    whose letters do, written together: 030 12 34 is 0301234, B-AB 1234 is bab and 1234.
+    """
+    text = _GROUPED.sub("", normal(text))
+    joined = [re.sub(r"\D", "", one) for one in _NUMBER.findall(text)]
+    for plate in _PLATE.findall(_DIGITS.sub(" ", text)):
+        words = _word().findall(_LETTERS_APART.sub("", plate).lower())
+        longest = max(len(word) for word in words if not word.isdigit())
+        if longest <= _MOST_LETTERS and any(map(str.isdigit, words)):
+            joined += words
     return list(dict.fromkeys(joined))
 
 

@@ -18,7 +18,7 @@ from lexsearch.images.metadata.statements import Statement
 from lexsearch.images.pillow import MAX_PIXELS, pixel_bound
 from lexsearch.records import CaptionerKey
 
-KEY = CaptionerKey("metadata", "3")
+KEY = CaptionerKey("metadata", "4")
 """Under which it is kept among the captions; the version goes up when more is read, and indexing
 reads the files again then."""
 

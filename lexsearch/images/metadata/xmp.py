@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Iterator
 from xml.etree.ElementTree import Element
@@ -22,6 +23,12 @@ _PEOPLE = "PersonDisplayName"  # Windows
 _REGIONS, _NAME = "RegionList", "Name"  # Metadata Working Group
 _TAKEN = ("DateTimeOriginal", "DateCreated", "DateTimeDigitized", "CreateDate")
 _KNOWN = frozenset((*_ABOUT, *_PATHS, *_TAKEN, _PEOPLE))
+_ENCODINGS = (
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
 _PACKET = re.compile(rb"<(?P<tag>(?:\w+:)?(?:xmpmeta|xapmeta|RDF))\b.*</(?P=tag)\s*>", re.DOTALL)
 
 
@@ -34,12 +41,22 @@ def read(image: Image.Image) -> Iterator[Statement]:
 
 def parse(packet: bytes) -> Iterator[Statement]:
     """What XMP says; raises ParseError where it is no XML. Padding around it is usual."""
+    packet = _utf8(packet)
     match = _PACKET.search(packet)
     root = fromstring(match[0] if match else packet.strip(b"\0 \r\n\t"))
     for name, text in _properties(root, "", False):
         if name in _PATHS:
             text = text.replace(_PATHS[name], ", ")
         yield Statement(text, "taken" if name in _TAKEN else "about")
+
+
+def _utf8(packet: bytes) -> bytes:
+    """It may be UTF-16 or UTF-32 as well, with a byte order mark or without."""
+    for mark, encoding in _ENCODINGS:
+        text = packet.removeprefix(mark)
+        if text.startswith("<".encode(encoding)):
+            return text.decode(encoding, "ignore").encode("utf-8", "replace")
+    return packet
 
 
 def _properties(element: Element, within: str, regions: bool) -> Iterator[tuple[str, str]]:
