@@ -6,6 +6,7 @@ A line is [name of a function here, its arguments]; the answer is what the funct
 from __future__ import annotations
 
 import json
+import resource
 import sys
 import time
 from collections.abc import Callable
@@ -52,6 +53,11 @@ def import_file(file: str, folder: str) -> float:
     """Seconds to import a file of JSON Lines into a new index."""
     with lexsearch.open(Path(folder)) as index, open(file) as lines:
         return _timed(lambda: index.import_captions(lines))[0]
+
+
+def peak_memory() -> int:
+    """The highest resident memory of this process so far, Java's included, in bytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def main() -> None:

@@ -3,10 +3,10 @@
     python benchmarks/bench_indexing.py
     python benchmarks/bench_indexing.py --documents 5000 --rounds 1
 
-The same documents are read from JSON Lines by each. "engine" writes the text index, with the
-analyzer named; "import" also keeps the captions and the catalog; Pyserini's time is from
-"Starting to index" to "documents indexed", without its start-up. Every measurement has a
-process of its own; of the rounds, the median counts.
+The same documents are read from JSON Lines by each. "text index" is that alone; "import" also keeps
+the captions and the catalog; Pyserini's time is from "Starting to index" to "documents indexed",
+without its start-up. Then documents of 18 captions, as bench_keywords has them. Every measurement
+has a process of its own, all take turns; of the rounds, the median counts.
 """
 
 from __future__ import annotations
@@ -15,45 +15,86 @@ import argparse
 import json
 import os
 import re
+import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from datetime import datetime
+from importlib.util import find_spec
 from pathlib import Path
 
-from common import Command, fresh, json_lines, say, table
+from bench_keywords import documents as of_captions
+from bench_keywords import read_captions
+from common import (
+    Checkout,
+    Command,
+    data_folder,
+    fresh,
+    json_lines,
+    say,
+    side_by_side,
+    table,
+)
 
 _THREADS = min(4, os.cpu_count() or 1)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", help="folder of the sets")
     parser.add_argument("--documents", type=int, default=20_000)
     parser.add_argument("--words", type=int, default=1800, help="a document")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--before", type=Path, help="a checkout that is measured beside")
     options = parser.parse_args()
+    codes = side_by_side(options.before)
     with tempfile.TemporaryDirectory() as scratch:
-        place = Path(scratch)
+        place, count = Path(scratch), options.documents
         say("writing documents ...")
-        file = json_lines(place / "our.jsonl", options.documents, options.words, ("doc_id", "text"))
-        theirs = for_pyserini(file, place / "theirs")
-        seconds: dict[str, list[float]] = {}
-        for number in range(options.rounds):
-            index = place / f"index-{number}"
-            say(f"round {number + 1} of {options.rounds} ...")
-            for name, taken in (
-                ("engine", fresh(time_engine, file, index / "engine")),
-                ("import", fresh(time_import, file, index / "all")),
-                ("Pyserini", time_pyserini(theirs, index / "pyserini")),
-            ):
-                seconds.setdefault(name, []).append(taken)
-    print(f"text indexing, {options.documents:,} documents of {options.words:,} words")
-    rates = {name: options.documents / statistics.median(taken) for name, taken in seconds.items()}
-    last = rates["Pyserini"]
-    rows = [(name, f"{rate:,.0f}", f"{rate / last:.2f}") for name, rate in rates.items()]
-    table(("what", "documents/s", "of Pyserini's"), rows)
+        long = json_lines(place / "our.jsonl", count, options.words, ("doc_id", "text"))
+        theirs = for_pyserini(long, place / "theirs") if find_spec("pyserini") else None
+        short = place / "short.jsonl"
+        captions = read_captions(data_folder(options.data))
+        with short.open("w") as file:
+            file.writelines(f"{line}\n" for line in of_captions(captions, count))
+        print(f"{count:,} documents; documents a second\n")
+        measure(f"{options.words:,} words, one caption", long, theirs, codes, options, place)
+        print()
+        measure("18 captions", short, None, codes, options, place)
+
+
+def measure(
+    title: str,
+    file: Path,
+    theirs: Path | None,
+    codes: Mapping[str, Path],
+    options: argparse.Namespace,
+    place: Path,
+) -> None:
+    taken: dict[str, list[float]] = {}
+    for number in range(options.rounds):
+        index = place / f"index-{number}"
+        say(f"{title}: round {number + 1} of {options.rounds} ...")
+        if theirs:
+            each = taken.setdefault("text index", [])
+            each.append(fresh(time_engine, file, index / "engine"))
+        for name, code in codes.items():
+            with Checkout(code) as one:
+                spent = one.ask("import_file", file, index / name)
+            taken.setdefault(f"lexsearch import, {name}", []).append(spent)
+        if theirs:
+            taken.setdefault("Pyserini", []).append(time_pyserini(theirs, index / "pyserini"))
+        shutil.rmtree(index)
+    rates = {name: options.documents / statistics.median(each) for name, each in taken.items()}
+    beside = rates.get("Pyserini") or rates.get("lexsearch import, before") or 0
+    rows = [
+        (name, f"{rate:,.0f}", f"{rate / beside:.2f}" if beside else "")
+        for name, rate in rates.items()
+    ]
+    table((title, "documents a second", "of the rate of Pyserini" if theirs else "ratio"), rows)
 
 
 def for_pyserini(file: Path, folder: Path) -> Path:
@@ -83,15 +124,6 @@ def time_engine(file: Path, index: Path) -> float:
     taken = time.perf_counter() - start
     engine.close()
     return taken
-
-
-def time_import(file: Path, index: Path) -> float:
-    import lexsearch
-
-    start = time.perf_counter()
-    with lexsearch.open(index) as opened, file.open() as lines:
-        opened.import_captions(lines)
-    return time.perf_counter() - start
 
 
 def time_pyserini(folder: Path, index: Path) -> float:

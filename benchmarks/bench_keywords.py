@@ -27,6 +27,7 @@ from common import (
     Checkout,
     Command,
     data_folder,
+    ratio_head,
     say,
     seconds,
     side_by_side,
@@ -38,8 +39,7 @@ from lexsearch.images.crops import fixed, whole
 
 _WIDTH, _HEIGHT = 640, 480
 _WORDS = 560  # common words of the captions
-_WARMING, _NEW, _KNOWN, _POOL = 200, 80, 80, 40  # queries; and words of the known ones
-_COLD = 11
+_POOL = 40  # words of the known queries
 _SHAPES = (
     ("best, k = 10, ids and total", ("rank", 10, "best", "best")),
     ("best, k = 10, with evidence and boxes", ("search", 10)),
@@ -47,12 +47,15 @@ _SHAPES = (
     ("paper, k = 10, ids and total", ("rank", 10, "paper", "best")),
 )
 _CLOSE = 1e-5
+Hit = tuple[str, float]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", help="folder of the sets")
     parser.add_argument("--documents", type=int, default=100_000)
+    parser.add_argument("--queries", type=int, default=80, help="of each kind")
+    parser.add_argument("--runs", type=int, default=11, help="of each kind of command")
     parser.add_argument("--keep", type=Path, help="where to make the indexes, or find them again")
     parser.add_argument("--before", type=Path, help="a checkout that is measured beside")
     options = parser.parse_args()
@@ -65,11 +68,11 @@ def main() -> None:
             name: build(one, keep / f"keywords-{name}-{options.documents}", data, options.documents)
             for name, one in running.items()
         }
-        print(f"{options.documents:,} documents of 18 captions; medians in ms")
+        print(f"{options.documents:,} documents of 18 captions; medians in ms\n")
         words = vocabulary(data, running["now"], places["now"])
-        warm(running, places, words)
+        warm(running, places, words, options.queries)
         print()
-        cold(running, places, words)
+        cold(running, places, words, options.runs)
 
 
 def build(code: Checkout, place: Path, data: Path, count: int) -> Path:
@@ -112,29 +115,35 @@ def vocabulary(data: Path, code: Checkout, place: Path) -> list[str]:
     return words
 
 
-def warm(running: Mapping[str, Checkout], places: Mapping[str, Path], words: Sequence[str]) -> None:
+def warm(
+    running: Mapping[str, Checkout],
+    places: Mapping[str, Path],
+    words: Sequence[str],
+    number: int,
+) -> None:
     chance = random.Random(2)
     rest = iter(words)
     pool = [next(rest) for _ in range(_POOL)]
 
-    def known(count: int, number: int) -> list[str]:
+    def known(count: int) -> list[str]:
         return [", ".join(chance.sample(pool, count)) for _ in range(number)]
 
     def new(count: int) -> list[str]:
-        return [", ".join(next(rest) for _ in range(count)) for _ in range(_NEW)]
+        return [", ".join(next(rest) for _ in range(count)) for _ in range(number)]
 
     for _, shape in _SHAPES:
         for count in (1, 3):
-            ask(running, places, known(count, _WARMING), shape)
+            ask(running, places, known(count), shape)
     rows: list[list[str]] = []
     for what, shape in _SHAPES[:2]:
         rows.append([f"{what}, 3 new keywords", *ask(running, places, new(3), shape)])
     for what, shape in _SHAPES:
         for count in (1, 3):
             known_words = f"{what}, {count} known keyword{'s' if count > 1 else ''}"
-            ask(running, places, known(count, _POOL), shape)  # all words once
-            rows.append([known_words, *ask(running, places, known(count, _KNOWN), shape)])
-    table(("warm", *running, *(["ratio"] if len(running) > 1 else [])), rows)
+            ask(running, places, pool, shape)  # all words once
+            rows.append([known_words, *ask(running, places, known(count), shape)])
+    same = ["same hits"] if len(running) > 1 else []
+    table(("warm", *running, *ratio_head(running), *same), rows)
 
 
 def ask(
@@ -143,38 +152,54 @@ def ask(
     queries: Sequence[str],
     shape: tuple[object, ...],
 ) -> list[str]:
-    """Cells of a table: the median of each checkout in milliseconds, all asked in turn."""
+    """Cells of a table: the median of each checkout in milliseconds, all asked in turn; of several,
+    the ratio, and for how many queries they found the same.
+    """
     name, *how = shape
     taken: dict[str, list[float]] = {code: [] for code in running}
+    same = 0
     for query in queries:
-        answers = {}
+        answers: dict[str, list[Hit]] = {}
         for code, one in running.items():
             spent, answers[code] = one.ask(str(name), places[code], query, *how)
             taken[code].append(1000 * spent)
-        compare(query, *answers.values())
-    return times({code: statistics.median(each) for code, each in taken.items()})
+        same += are_same(*answers.values())
+    cells = times({code: statistics.median(each) for code, each in taken.items()})
+    return [*cells, f"{same} of {len(queries)}"] if len(running) > 1 else cells
 
 
-def compare(query: str, first: list[list[object]], *more: list[list[object]]) -> None:
-    """Say so where checkouts differ."""
-    for other in more:
-        near = len(first) == len(other) and all(
-            abs(float(str(one[1])) - float(str(two[1]))) < _CLOSE
-            for one, two in zip(first, other, strict=True)
-        )
-        if not near:
-            say(f"scores differ: {query}")
-        elif [one[0] for one in first] != [one[0] for one in other]:
-            say(f"the order differs: {query}")
+def are_same(one: Sequence[Hit], *others: Sequence[Hit]) -> bool:
+    """Whether all give the same documents with the same scores, in the same order but where scores
+    are as good as equal.
+    """
+    return all(_is_same(one, other) for other in others)
 
 
-def cold(running: Mapping[str, Checkout], places: Mapping[str, Path], words: Sequence[str]) -> None:
+def _is_same(one: Sequence[Hit], other: Sequence[Hit]) -> bool:
+    if len(one) != len(other):
+        return False
+    scores: dict[str, float] = dict(other)
+    for (doc_id, score), (_, theirs) in zip(one, other, strict=True):
+        is_last = score < one[-1][1] + _CLOSE  # others may be as good
+        if abs(score - theirs) >= _CLOSE or (not is_last and doc_id not in scores):
+            return False
+        if abs(score - scores.get(doc_id, score)) >= _CLOSE:
+            return False
+    return True
+
+
+def cold(
+    running: Mapping[str, Checkout],
+    places: Mapping[str, Path],
+    words: Sequence[str],
+    runs: int,
+) -> None:
     rows = []
     for mode in ("paper", "best"):
         for count in (1, 3):
             chance = random.Random(count)
             taken: dict[str, list[float]] = {code: [] for code in running}
-            for text in [", ".join(chance.sample(words, count)) for _ in range(_COLD + 1)]:
+            for text in [", ".join(chance.sample(words, count)) for _ in range(runs + 1)]:
                 for code, one in running.items():
                     command: Command = [LEXSEARCH, "query", "--mode", mode]
                     command += ["--index", places[code], text]
@@ -182,7 +207,7 @@ def cold(running: Mapping[str, Checkout], places: Mapping[str, Path], words: Seq
             medians = {code: statistics.median(each[1:]) for code, each in taken.items()}
             what = f"{mode}, {count} keyword{'s' if count > 1 else ''}"
             rows.append([what, *times(medians, 0)])
-    table(("cold command", *running, *(["ratio"] if len(running) > 1 else [])), rows)
+    table(("cold command", *running, *ratio_head(running)), rows)
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ def main() -> None:
         peak = import_stream(count, options.words)
         taken = time.perf_counter() - start
         rows.append((f"{count:,}", f"{peak / 2**20:,.0f}", f"{taken:.0f}", f"{count / taken:,.0f}"))
-    print(f"captions streamed in, {options.words} words each")
+    print(f"captions streamed in, {options.words} words each\n")
     table(("documents", "peak MiB", "seconds", "documents/s"), rows)
 
 

@@ -2,6 +2,7 @@
 
     python benchmarks/bench_search.py                         # 100,000 documents; 20,000 warm
     python benchmarks/bench_search.py --documents 5000 --warm 5000 --keep /tmp/search
+    python benchmarks/bench_search.py --before CHECKOUT       # each query to both in turn
 
 Cold: from process start to exit, `lexsearch query` against a script with Pyserini's
 LuceneSearcher on the same Lucene index. Warm: the median of 30 queries, each library in a
@@ -11,13 +12,31 @@ process of its own, all giving the same number of doc_ids.
 from __future__ import annotations
 
 import argparse
+import statistics
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
-from common import LEXSEARCH, Words, documents, fresh, json_lines, median_seconds, p50, say, table
+from common import (
+    LEXSEARCH,
+    REPOSITORY,
+    Checkout,
+    Command,
+    Words,
+    code_of,
+    documents,
+    fresh,
+    json_lines,
+    median_seconds,
+    p50,
+    say,
+    seconds,
+    side_by_side,
+    table,
+)
 
 _QUERY = "bus, traffic light"
 _PYSERINI = """
@@ -36,84 +55,98 @@ def main() -> None:
     parser.add_argument("--words", type=int, default=1800, help="a document")
     parser.add_argument("--runs", type=int, default=7, help="cold ones; Pyserini gets 3")
     parser.add_argument("--keep", type=Path, help="where indexes are made, or used again")
+    parser.add_argument("--before", type=Path, help="a checkout that is measured beside")
     options = parser.parse_args()
+    codes = side_by_side(options.before)
     with tempfile.TemporaryDirectory() as scratch:
         place = options.keep or Path(scratch)
         place.mkdir(parents=True, exist_ok=True)
-        cold(place, options.documents, options.words, options.runs)
+        if options.documents:
+            cold(codes, place, options.documents, options.words, options.runs)
         if options.warm:
-            warm(place, options.warm, options.words)
+            warm(codes, place, options.warm, options.words)
 
 
-def cold(place: Path, count: int, length: int, runs: int) -> None:
-    index = build(place, count, length)
-    script = place / "search_with_pyserini.py"
-    script.write_text(_PYSERINI.format(folder=str(index / "lucene")))
-    runner = Path(__file__).with_name("pyserini_module.py")
-    ours = median_seconds([LEXSEARCH, "query", _QUERY, "--index", index], runs)
-    theirs = median_seconds([sys.executable, runner, script], 3)
-    print(f"cold query, {count:,} documents of {length:,} words")
-    rows = [
-        ("lexsearch query", f"{ours:.2f}", "1"),
-        ("Pyserini", f"{theirs:.2f}", _ratio(theirs, ours)),
-    ]
+def cold(codes: Mapping[str, Path], place: Path, count: int, length: int, runs: int) -> None:
+    indexes = {name: build(place, count, length, name, code) for name, code in codes.items()}
+    taken: dict[str, list[float]] = {name: [] for name in codes}
+    for _ in range(runs + 1):
+        for name, code in codes.items():
+            command: Command = [LEXSEARCH, "query", _QUERY, "--mode", "paper"]
+            taken[name].append(seconds([*command, "--index", indexes[name]], code_of(code)))
+    figures = {f"lexsearch, {name}": statistics.median(each[1:]) for name, each in taken.items()}
+    if find_spec("pyserini"):
+        script = place / "search_with_pyserini.py"
+        script.write_text(_PYSERINI.format(folder=str(indexes["now"] / "lucene")))
+        runner = Path(__file__).with_name("pyserini_module.py")
+        figures["Pyserini"] = median_seconds([sys.executable, runner, script], 3)
+    print(f"Cold query, {count:,} documents of {length:,} words:\n")
+    now = figures["lexsearch, now"]
+    rows = [(name, f"{figure:.2f}", f"{figure / now:.2f}") for name, figure in figures.items()]
     table(("command", "seconds", "times as long"), rows)
+    print()
 
 
-def warm(place: Path, count: int, length: int) -> None:
-    build(place, count, length)
-    makers: dict[str, Callable[..., Any]] = {
-        "lexsearch": time_lexsearch,
-        "tantivy": time_tantivy,
-        "bm25s": time_bm25s,
-    }
-    times = {}
-    for name, maker in makers.items():
+def warm(codes: Mapping[str, Path], place: Path, count: int, length: int) -> None:
+    figures = time_checkouts(codes, place, count, length)
+    for name, maker in (("tantivy", time_tantivy), ("bm25s", time_bm25s)):
         say(f"warm queries with {name} ...")
-        times[name] = fresh(maker, place, count, length)
-    print(f"\nwarm query, {count:,} documents of {length:,} words: median in milliseconds")
+        figures[name] = fresh(maker, place, count, length)
+    print(f"Warm query, {count:,} documents of {length:,} words: median in milliseconds\n")
     rows = [
-        (words, k, *(f"{times[name][shape] * 1000:.2f}" for name in makers))
+        (
+            words,
+            k,
+            *(f"{1000 * each[shape]:.2f}" for each in figures.values()),
+            f"{figures['now'][shape] / figures['tantivy'][shape]:.1f}",
+        )
         for shape, (words, k) in enumerate(_SHAPES)
     ]
-    table(("words", "k", *makers), rows)
+    table(("words", "k", *figures, "now, times tantivy"), rows)
 
 
-def build(place: Path, count: int, length: int) -> Path:
-    index = place / f"lexsearch-{count}-{length}"
+def build(place: Path, count: int, length: int, name: str = "now", code: Path = REPOSITORY) -> Path:
+    """An index of synthetic documents, made by the code of a checkout where it is not there."""
+    index = place / f"lexsearch-{name}-{count}-{length}"
     if not index.exists():
         say(f"writing and importing {count:,} documents ...")
         file = json_lines(place / "documents.jsonl", count, length, ("doc_id", "text"))
-        fresh(import_file, file, index)
+        with Checkout(code) as one:
+            one.ask("import_file", file, index)
         file.unlink()
     return index
 
 
-def import_file(file: Path, index: Path) -> None:
-    import lexsearch
-
-    with lexsearch.open(index) as opened, file.open() as lines:
-        opened.import_captions(lines)
+def _queries() -> list[list[str]]:
+    """For each shape."""
+    words = Words(seed=2)
+    return [[words.query(length) for _ in range(_ROUND)] for length, _ in _SHAPES]
 
 
 def _times(search: Callable[[str, int], object]) -> list[float]:
-    words = Words(seed=2)
-    times = []
-    for length, k in _SHAPES:
-        queries = [words.query(length) for _ in range(_ROUND)]
-
-        def ask(text: str, k: int = k) -> object:
-            return search(text, k)
-
-        times.append(p50(ask, queries))
-    return times
+    return [
+        p50(lambda text, k=k: search(text, k), queries)  # type: ignore[misc]
+        for (_, k), queries in zip(_SHAPES, _queries(), strict=True)
+    ]
 
 
-def time_lexsearch(place: Path, count: int, length: int) -> list[float]:
-    import lexsearch
-
-    with lexsearch.open(build(place, count, length)) as index:
-        return _times(lambda text, k: index.rank(text, k, mode="paper"))
+def time_checkouts(
+    codes: Mapping[str, Path], place: Path, count: int, length: int
+) -> dict[str, list[float]]:
+    """Each query to each checkout in turn, after one round to warm up."""
+    medians: dict[str, list[float]] = {name: [] for name in codes}
+    indexes = {name: build(place, count, length, name, code) for name, code in codes.items()}
+    with ExitStack() as stack:
+        running = {name: stack.enter_context(Checkout(code)) for name, code in codes.items()}
+        for (_, k), queries in zip(_SHAPES, _queries(), strict=True):
+            taken: dict[str, list[float]] = {name: [] for name in codes}
+            for text in [*queries, *queries]:
+                for name, one in running.items():
+                    spent, _ = one.ask("rank", indexes[name], text, k, "paper", "best")
+                    taken[name].append(spent)
+            for name, each in taken.items():
+                medians[name].append(statistics.median(each[len(queries) :]))
+    return medians
 
 
 def time_tantivy(place: Path, count: int, length: int) -> list[float]:
@@ -161,10 +194,6 @@ def time_bm25s(place: Path, count: int, length: int) -> list[float]:
         return [ids[place] for place in found[0]]
 
     return _times(search)
-
-
-def _ratio(theirs: float, ours: float) -> str:
-    return f"{theirs / ours:.1f}"
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ import http.client
 import json
 import multiprocessing
 import statistics
+import sys
 import tempfile
 import threading
 import time
@@ -143,6 +144,7 @@ def serve(place: Path, cache: Path, workers: int, tells: Any) -> None:
     from lexsearch.web import Limits
     from lexsearch.web.server import listen, serve_until_stopped
 
+    sys.stdin = None  # that of a child of multiprocessing, which workers could not open
     with lexsearch.open(place) as index:
         socket = listen("127.0.0.1", 0)
         tells.send(socket.getsockname()[1])

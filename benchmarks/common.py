@@ -6,11 +6,12 @@ import json
 import multiprocessing
 import os
 import random
+import re
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -120,7 +121,7 @@ class Checkout:
     """
 
     def __init__(self, place: Path = REPOSITORY) -> None:
-        self.environment = {**os.environ, "PYTHONPATH": str(place.resolve())}
+        self.environment = code_of(place)
         self._process = subprocess.Popen(
             [sys.executable, REPOSITORY / "benchmarks" / "asked.py"],
             env=self.environment,
@@ -143,6 +144,11 @@ class Checkout:
         self._process.communicate()
 
 
+def code_of(place: Path) -> dict[str, str]:
+    """The environment in which commands run the code of a checkout."""
+    return {**os.environ, "PYTHONPATH": str(place.resolve())}
+
+
 def _plain(value: object) -> object:
     return str(value.resolve()) if isinstance(value, Path) else value
 
@@ -150,6 +156,11 @@ def _plain(value: object) -> object:
 def side_by_side(before: Path | None) -> dict[str, Path]:
     """The checkouts to measure, by the name that tables give them."""
     return ({"before": before} if before else {}) | {"now": REPOSITORY}
+
+
+def ratio_head(codes: Mapping[str, object]) -> list[str]:
+    """The head of the column that `times` adds where several checkouts are measured."""
+    return ["ratio"] if len(codes) > 1 else []
 
 
 def times(figures: Mapping[str, float], digits: int = 2) -> list[str]:
@@ -180,6 +191,16 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     cells.insert(1, ["-" * width for width in widths])
     for row in cells:
         print("| " + " | ".join(f"{cell:{w}}" for cell, w in zip(row, widths, strict=True)) + " |")
+
+
+def replace_table(page: str, name: str, lines: Iterable[str]) -> str:
+    """A page with other lines between `<!-- table: NAME -->` and `<!-- end -->`."""
+    pattern = rf"(<!-- table: {name} -->\n).*?(<!-- end -->)"
+    text = "".join(f"{line}\n" for line in lines)
+    changed, count = re.subn(pattern, lambda found: found[1] + text + found[2], page, flags=re.S)
+    if not count:
+        sys.exit(f"the page has no place for the table {name}")
+    return changed
 
 
 def say(message: str) -> None:

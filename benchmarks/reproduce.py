@@ -18,11 +18,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from common import LEXSEARCH, Command
+from common import LEXSEARCH, Command, replace_table
 
 from lexsearch.evaluation import tasks
 from lexsearch.evaluation.dataset import Dataset
@@ -64,16 +64,6 @@ def main() -> None:
         print(f"\n{name}\n" + "\n".join(lines))
         page = replace_table(page, name, lines)
     PAGE.write_text(page, encoding="utf-8")
-
-
-def replace_table(page: str, name: str, lines: Iterable[str]) -> str:
-    """The page with other lines between `<!-- table: NAME -->` and `<!-- end -->`."""
-    pattern = rf"(<!-- table: {name} -->\n).*?(<!-- end -->)"
-    text = "".join(f"{line}\n" for line in lines)
-    changed, count = re.subn(pattern, lambda found: found[1] + text + found[2], page, flags=re.S)
-    if not count:
-        sys.exit(f"reproduce: {PAGE} has no place for the table {name}")
-    return changed
 
 
 # The data
