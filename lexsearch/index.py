@@ -192,6 +192,7 @@ class Index:
         weight: float | None = None,
         maybe: bool = False,
         sort: Sort = "relevance",
+        lacking: bool = False,
     ) -> Results:
         """The k best pictures for a query such as "bus, traffic light, -person", best first.
 
@@ -211,16 +212,18 @@ class Index:
             is to rain: `Hit.below` is "near". For an everyday search without `also`.
         sort: of all that match, the first by "relevance", by "date" (the latest first, and what has
             none last) or by "name" of folders and file.
+        lacking: below those that have every `+word`, pictures that have others of the keywords, but
+            not these: `Hit.below` is "lacking". So a `+word` narrows what was found without it.
         Where only ids are wanted, of very many pictures, `rank` is faster.
         Raises QueryError for an empty query.
         """
         parsed = _with(also, _understood(query, mode, match))
         fused, order = fusion(fuse, weight), _order(sort)
         everyday = (mode, match, order) == ("best", "best", "relevance") and not parsed.also
-        if maybe and not everyday:
-            raise QueryError("maybe is for an everyday search alone, of what is typed")
+        if (maybe or lacking) and not everyday:
+            raise QueryError("maybe and lacking are for an everyday search alone, of what is typed")
         return self._snapshots.ask(
-            lambda now: now.search(parsed, k, mode, match, skip, fused, maybe, order)
+            lambda now: now.search(parsed, k, mode, match, skip, fused, maybe, lacking, order)
         )
 
     def compose(self, name: str | os.PathLike[str], change: str, k: int = 10) -> Results:

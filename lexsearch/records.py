@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CAPTION_FIELDS",
     "FIELDS",
+    "LINES",
     "WHOLE",
     "Below",
     "Box",
@@ -147,8 +148,14 @@ FIELDS = ("text", "name", "about", "date", "camera", "kind", "album", "is", "lik
 camera:nikon, kind:panorama, album:lisbon, is:favourite, like:ID.
 """
 FAVOURITE = "favourite"
-Below = Literal["", "near"]
+Below = Literal["", "perhaps", "lacking", "near"]
 """Which line of a list a hit stands below; "" for those above."""
+LINES: dict[Below, str] = {
+    "perhaps": "perhaps: said of one or two parts alone",
+    "lacking": "without what was added",
+    "near": "none of it, but words near to it",
+}
+"""What a line says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +244,7 @@ class Evidence:
     crops: the crops whose captions have them, from large to small; () if it was a name or a date.
     share: how much of the hit's score is due to this keyword, from 0 to 1; all sum to 1.
     box: where it most likely is, in pixels of the upright picture; None if nobody can know.
+    doubtful: whether only one or two patches say it, and not the whole picture.
     """
 
     keyword: str
@@ -244,6 +252,7 @@ class Evidence:
     crops: tuple[str, ...]
     share: float
     box: Box | None = None
+    doubtful: bool = False
 
     def as_object(self) -> dict[str, object]:
         """For JSON."""
@@ -253,6 +262,7 @@ class Evidence:
             "crops": list(self.crops),
             "share": round(self.share, 4),
             "box": list(self.box) if self.box else None,
+            "doubtful": self.doubtful,
         }
 
 
@@ -267,8 +277,9 @@ class Hit:
     missing: the keywords that this picture lacks.
     by: where it has nothing that was typed, the sentences of the query's `also` that found it.
     votes: how many sentences voted for it, in a vote.
-    below: "near": it stands below a line, since it has none of what was asked for, but words that
-        have to do with it, which its evidence names. "": it stands above.
+    below: the line that it stands below; "" for none. "perhaps": all that it has is doubtful.
+        "lacking": it lacks what must be there. "near": it has none of what was asked for, but
+        words that have to do with it, which its evidence names.
     before: the rank that it had before a language model put the first hits in order.
     width, height: of the upright picture, in pixels, where known.
     image(), thumbnail(side): the upright picture as a PIL image, whole or small; ImageError when
@@ -330,6 +341,7 @@ class Results(list[Hit]):
 
     query: the query as it was understood.
     total: how many pictures match, of which the hits are the best.
+    listed: how many a list of all would have, with those below its lines that do not match.
     unknown: keywords that no picture has.
     also: the other sentences that were searched.
     """
@@ -337,6 +349,7 @@ class Results(list[Hit]):
     html: ClassVar[Callable[[Results], str]]  # display/notebook.py; the package puts it here
     query: Query
     total: int
+    listed: int
     unknown: tuple[UnmatchedKeyword, ...]
 
     def __init__(
@@ -345,11 +358,13 @@ class Results(list[Hit]):
         *,
         query: Query,
         total: int = 0,
+        listed: int | None = None,
         unknown: tuple[UnmatchedKeyword, ...] = (),
     ) -> None:
         super().__init__(hits)
         self.query = query
         self.total = total
+        self.listed = total if listed is None else listed
         self.unknown = unknown
 
     @property
@@ -364,7 +379,9 @@ class Results(list[Hit]):
         if not isinstance(key, slice):
             return super().__getitem__(key)
         some = super().__getitem__(key)
-        return Results(some, query=self.query, total=self.total, unknown=self.unknown)
+        return Results(
+            some, query=self.query, total=self.total, listed=self.listed, unknown=self.unknown
+        )
 
     def __repr__(self) -> str:
         first = f"<Results: {len(self)} of {self.total:,} for {str(self.query)!r}>"

@@ -146,7 +146,8 @@ def test_engines_agree_on_what_is_compared_as_a_whole(rows: list[str]) -> None:
     from lexsearch.engines.fields import texts_of
     from lexsearch.records import Document, Passage
 
-    text = texts_of(Document("x", "", tuple(Passage(row, "album") for row in rows)))["album"]
+    document = Document("x", "", tuple(Passage(row, "album") for row in rows))
+    text = texts_of(document, SimpleAnalyzer())["album"]
     chain = CHAINS["album"]
     assert SimpleAnalyzer().analyze([text], chain) == ANALYZER.analyze([text], chain)
 

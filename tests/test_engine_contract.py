@@ -118,6 +118,9 @@ texts = st.lists(words, min_size=1, max_size=12).map(" ".join)
 dates = st.sampled_from(["2019-01-05", "2019-07-30", "2023-07-01"])
 passages = st.one_of(
     texts.map(Passage),
+    st.tuples(texts, st.sampled_from(["left half", "top half", "centre ninth", "mine"])).map(
+        lambda row: Passage(row[0], "caption", row[1])
+    ),
     st.tuples(texts, st.sampled_from(["text", "name", "about"])).map(lambda row: Passage(*row)),
     dates.map(lambda date: Passage(date, DATE)),
     st.sampled_from(["Red bus", "red  BUS", "bus", ""]).map(lambda name: Passage(name, "album")),
@@ -290,8 +293,13 @@ def test_any_query_can_be_asked_of_any_index_and_gives_the_same(
             ours, theirs = (one.find(query, 100, "best", match) for one in searchers)
             assert_equal(TopDocs(*ours[:2]), TopDocs(*theirs[:2]))
             assert all(0 <= score < 10 for _, score in ours.documents)
-        ours, theirs = (one.find(query, 100, "best", "best", maybe=True) for one in searchers)
-        assert_equal(TopDocs(*ours[:2]), TopDocs(*theirs[:2]))
+        for maybe, lacking in ((True, False), (False, True), (True, True)):
+            ours, theirs = (
+                one.find(query, 100, "best", "best", maybe=maybe, lacking=lacking)
+                for one in searchers
+            )
+            assert_equal(TopDocs(*ours[:2]), TopDocs(*theirs[:2]))
+            assert ours.listed == theirs.listed == len(ours.documents) >= ours.total
         ours, theirs = (one.find(query, 100, "paper", "best") for one in searchers)
         assert_equal(TopDocs(*ours[:2]), TopDocs(*theirs[:2]))
         for one in searchers:  # few hits need not be looked for as far as many

@@ -92,6 +92,19 @@ def test_what_has_too_few_words_of_a_sentence_follows_and_says_what_it_lacks(
         assert [hit.doc_id for hit in beside] == ["both", "cat"]
 
 
+def test_a_match_without_the_rarest_word_of_a_short_sentence_follows_those_with_it(
+    tmp_path: Path,
+) -> None:
+    captions = {f"{n}": "a dog" for n in range(6)} | {f"b{n}": "a beach" for n in range(6)}
+    captions |= {
+        "two": "a dog on a beach, a dog and a beach, dogs on the beach",
+        "ball": "a park with trees and people, and somewhere a ball beside a dog",
+        "all": "a dog with a ball on a beach",
+    }
+    order = found(tmp_path, captions, "a dog with a ball on the beach")
+    assert order[:3] == ["all", "ball", "two"]
+
+
 def test_words_that_count_or_hold_bring_no_kinds_in(tmp_path: Path) -> None:
     captions = {"cars": "heavy traffic at night", "desk": "a computer mouse", "cat": "a cat"}
     assert found(tmp_path, captions, "group") == []

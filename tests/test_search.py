@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import lexsearch
+from lexsearch.engines.weights import WEIGHTS
 from lexsearch.errors import LexsearchError, QueryError
+from lexsearch.index import Index
 from lexsearch.records import Box, Hit, Keyword, Query
 from lexsearch.searching.searcher import Match
 from lexsearch.text.queries import parse
@@ -279,12 +282,52 @@ def test_maybe_adds_what_has_near_words_below_all_that_matches(index: lexsearch.
         ("puddle", "", ("rain",), ()),
         ("walk", "near", ("umbrella",), ("rain",)),
     ]
-    assert results.total == 2
+    assert (results.total, results.listed) == (1, 2)
     assert ids(index.search("rain", k=1, skip=1, maybe=True))[0] in ("walk", "bike")
     assert not index.search('"raining cats"', maybe=True)
     for how in ({"match": "all"}, {"mode": "paper"}, {"also": ["rain"]}):
         with pytest.raises(QueryError, match="everyday"):
             index.search("rain", maybe=True, **how)
+
+
+def crops(**said: str) -> list[dict[str, str]]:
+    """Captions of crops, by the crop's name."""
+    return [{"crop": crop.replace("_", " "), "text": text} for crop, text in said.items()]
+
+
+def test_what_few_patches_say_alone_follows_what_the_whole_or_more_of_them_say(
+    index: lexsearch.Index,
+) -> None:
+    patches = {"left_half": "cats", "top_left_quarter": "a cat", "top_left_ninth": "a cat"}
+    fill(
+        index,
+        {
+            "nook": crops(whole="a room", left_half="a cat", top_half="kittens on a kitchen chair"),
+            "mat": crops(whole="a cat", left_half="a mat"),
+            "three": crops(whole="a room", **patches),
+            "own": [{"crop": "region 12", "text": "a cat"}],
+            "alone": crops(whole="a dog", left_half="a cat and a dog"),
+        },
+    )
+    hits = index.search("cat")
+    assert set(ids(hits[:3])) == {"mat", "three", "own"}
+    assert [hit.below for hit in hits] == ["", "", "", "perhaps", "perhaps"]
+    assert [hit.evidence[0].doubtful for hit in hits] == [False] * 3 + [True] * 2
+    assert (hits.total, index.total("cat"), index.total("cat", "all")) == (5, 5, 5)
+    assert ids(index.search("cat, dog"))[0] == "alone"  # the dog is sure
+    assert {hit.doc_id: hit.below for hit in index.search("cat, dog")}["nook"] == "perhaps"
+    [chair] = index.search("kitchen chair")
+    assert (chair.doc_id, chair.below) == ("nook", "perhaps")
+    assert hits.html().count("perhaps: said of one or two parts alone") == 1
+    assert not any(hit.below for hit in index.search("cat", mode="paper"))
+    assert not any(hit.below for hit in index.search("a cat on a kitchen chair"))
+
+
+def test_without_the_weight_few_patches_are_as_good(index: lexsearch.Index) -> None:
+    fill(index, {"nook": crops(whole="a room", left_half="a cat")})
+    with Index(index.path, weights=replace(WEIGHTS, doubtful=0)) as other:
+        [hit] = other.search("cat")
+        assert (hit.score > 1, hit.below) == (True, "")
 
 
 def test_a_word_nobody_says_is_told_with_words_that_have_to_do_with_it(

@@ -54,6 +54,32 @@ def test_keywords_come_and_go(pictures: lexsearch.Index) -> None:
     assert str(session.query) == "banana, table, cup"
 
 
+@pytest.mark.parametrize("query", ["banana", "banana, table", "bananas on a table", "red bus"])
+def test_a_suggested_word_narrows_to_the_count_that_was_promised(
+    pictures: lexsearch.Index, query: str
+) -> None:
+    before = pictures.search(query, 100)
+    for word, count in ((one.word, one.count) for one in pictures.session(query).suggest()):
+        session = pictures.session(query)
+        assert word in {one.word for one in session.suggest()}
+        results = session.add(word).search(100)
+        assert str(session.query) == f"{query}, +{word}"
+        below = [hit.below for hit in results]
+        assert below == [""] * count + ["lacking"] * (len(before) - count)
+        assert {hit.doc_id for hit in results} == {hit.doc_id for hit in before}
+        assert (results.total, results.listed) == (count, len(before))
+        assert all((f"+{word}" in hit.missing) == bool(hit.below) for hit in results)
+
+
+def test_what_nobody_suggested_is_welcome_and_no_must(pictures: lexsearch.Index) -> None:
+    session = pictures.session("banana")
+    session.suggest()
+    assert str(session.add("bus").query) == "banana, bus"
+    assert "street" in {hit.doc_id for hit in session.search(100)}
+    with pytest.raises(QueryError, match="everyday"):
+        pictures.search("banana, +cup", match="all", lacking=True)
+
+
 def test_rounds_say_how_many_had_all_keywords_each_time(pictures: lexsearch.Index) -> None:
     session = pictures.session("banana, table").add("cup").add("knife")
     assert session.rounds == (

@@ -109,9 +109,9 @@ def test_what_was_asked_before_is_remembered_until_the_index_changes(
 ) -> None:
     asked, now = [], asking.search
 
-    def search(*given: Any) -> Any:
+    def search(*given: Any, **how: Any) -> Any:
         asked.append(given)
-        return now(*given)
+        return now(*given, **how)
 
     monkeypatch.setattr(asking, "search", search)
     with lexsearch.open(tmp_path / "index") as index, lexsearch.open(index.path) as other:

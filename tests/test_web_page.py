@@ -636,7 +636,11 @@ def test_a_word_that_is_added_narrows_and_all_of_it_can_be_wanted(open_page) -> 
     page = open_page("?q=red")
     page.locator(".suggestion", has_text=re.compile("^blue")).click()
     expect(page.locator("#query")).to_have_value("red, +blue")
-    expect(page.locator("#summary")).to_contain_text("7 pictures")  # all that have blue
+    expect(page.locator("#summary")).to_contain_text("2 pictures")  # red ones that have blue
+    expect(page.locator(".line")).to_have_text("Without what was added")
+    assert page.locator(".tile").count() > 2
+    page.reload()
+    expect(page.locator(".line")).to_be_visible()
     switch = page.get_by_role("switch", name="all of it")
     expect(switch).not_to_be_checked()
     switch.press("Space")
@@ -644,6 +648,7 @@ def test_a_word_that_is_added_narrows_and_all_of_it_can_be_wanted(open_page) -> 
     expect(page.locator("#summary")).to_contain_text("2 pictures")
     expect(switch).to_be_checked()
     expect(switch).to_be_focused()
+    expect(page.locator(".line")).to_have_count(0)
     switch.press("Space")
     expect(page.locator("#query")).to_have_value("red, blue")
     page.go_back()
@@ -668,6 +673,17 @@ def test_nothing_found_is_said_with_what_is_near(open_page) -> None:
     page.locator("#empty .suggestion").first.click()
     expect(page.locator("#query")).to_have_value("yellow")
     expect(first(page).locator(".words")).to_contain_text("yellow")
+
+
+def test_what_has_near_words_is_shown_when_that_is_asked_for(open_page) -> None:
+    page = open_page("?q=pink")
+    expect(page.locator(".tile")).to_have_count(0)
+    page.get_by_text("Show pictures that have near words").click()
+    expect(page.locator(".line")).to_have_text("None of it, but words near to it")
+    expect(first(page).locator("s")).to_have_text("pink")
+    expect(page.get_by_text("Show pictures that have near words")).to_have_count(0)
+    page.go_back()
+    expect(page.locator(".tile")).to_have_count(0)
 
 
 def test_everything_can_be_done_with_the_keyboard(open_page) -> None:

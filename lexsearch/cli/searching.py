@@ -52,7 +52,6 @@ if TYPE_CHECKING:
 
 _SHOWN_CROPS = 4
 _LABELS = {"denied": "never said", "album": "in the album", "is": "marked as"}
-_LINES = {"near": "none of it, but words near to it"}
 
 
 class _Words(click.Command):
@@ -405,18 +404,20 @@ def _hit_object(hit: Hit) -> dict[str, object]:
 
 
 def _print_hits(hits: Iterable[Hit], thumbnails: bool | None, explain: bool) -> None:
+    from lexsearch.records import LINES
+
     show_pictures = sys.stdout.isatty() if thumbnails is None else thumbnails
     below = ""
     for hit in hits:
-        if hit.below != below:
-            below = hit.below
-            click.secho(f"     -- {_LINES[below]} --", dim=True)
+        if hit.below and hit.below != below:
+            click.secho(f"     -- {LINES[hit.below]} --", dim=True)
+        below = hit.below
         place = link(printable(near(hit.path)), hit.path) if hit.path else hit.doc_id
         click.echo(f"{hit.rank:3}  {hit.score:7.3f}  {click.style(place, bold=True)}")
         if explain:
             _explain(hit)
         else:
-            missing = [click.style(f"no {keyword}", fg="yellow") for keyword in hit.missing]
+            missing = [_lack(keyword) for keyword in hit.missing]
             words = [click.style(", ".join(hit.words), fg="green")] if hit.words else []
             if words or missing:
                 click.echo(f"              {'; '.join([*words, *missing])}")
@@ -435,12 +436,18 @@ def _explain(hit: Hit) -> None:
         if one.crops:
             more = f" and {len(one.crops) - _SHOWN_CROPS} more"
             said = ", ".join(one.crops[:_SHOWN_CROPS])
-            click.echo(f"                 said of {said}{more * (len(one.crops) > _SHOWN_CROPS)}")
+            more = more * (len(one.crops) > _SHOWN_CROPS)
+            doubt = " alone: perhaps" if one.doubtful else ""
+            click.echo(f"                 said of {said}{more}{doubt}")
         if one.box and len(one.crops) > 0:
             left, top, right, bottom = one.box
             click.echo(f"                 most likely at x {left}-{right}, y {top}-{bottom}")
     for keyword in hit.missing:
-        click.echo(f"              {click.style(f'no {keyword}', fg='yellow')}")
+        click.echo(f"              {_lack(keyword)}")
+
+
+def _lack(keyword: str) -> str:
+    return click.style(f"no {keyword.removeprefix('+')}", fg="yellow")
 
 
 def _open_hits(hits: Iterable[Hit]) -> None:
@@ -481,8 +488,8 @@ def _say_the_end(index: Index, results: Results, text: str, match: Match, k: int
         say(f"nothing found for: {text}")
         if match == "all" and (some := index.total(text)):
             say(f"no picture has all of it; without --all, {some:,} have some of it")
-    elif results.total > k:
-        say(f"{k:,} of {results.total:,}; -k shows more")
+    elif results.listed > k:
+        say(f"{k:,} of {results.listed:,}; -k shows more")
 
 
 def _say_away(index: Index, results: Results) -> None:

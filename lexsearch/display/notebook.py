@@ -9,9 +9,11 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 from html import escape
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from lexsearch.errors import ImageError
+from lexsearch.records import LINES
 
 if TYPE_CHECKING:
     from lexsearch.records import Hit
@@ -25,7 +27,11 @@ _COLOURS = ("#2a9d8f", "#e07a1f", "#8e6bd6", "#d6458b", "#3b82d0", "#94a11a", "#
 def render(hits: Sequence[Hit], query: str, total: int) -> str:
     """HTML of the first hits for a query, each with its words and boxes."""
     title = f"{total:,} pictures for: {query}" if hits else f"nothing found for: {query}"
-    figures = "".join(_figure(hit) for hit in hits[:_SHOWN])
+    figures = "".join(
+        _line(before, hit) + _figure(hit)
+        for before, hit in pairwise([None, *hits[:_SHOWN]])
+        if hit is not None
+    )
     rest = len(hits) - _SHOWN
     more = f'<p style="margin:.3em 0">and {rest:,} more</p>' if rest > 0 else ""
     return (
@@ -35,6 +41,13 @@ def render(hits: Sequence[Hit], query: str, total: int) -> str:
     )
 
 
+def _line(before: Hit | None, hit: Hit) -> str:
+    """What stands above a hit that begins a part of the list."""
+    if not hit.below or (before is not None and before.below == hit.below):
+        return ""
+    return f'<p style="flex-basis:100%;margin:0;opacity:.65">{escape(LINES[hit.below])}</p>'
+
+
 def _figure(hit: Hit) -> str:
     colours = {
         word: _COLOURS[number % len(_COLOURS)]
@@ -42,7 +55,7 @@ def _figure(hit: Hit) -> str:
         for word in evidence.words
     }
     words = " · ".join(_word(word, colours.get(word, "transparent")) for word in hit.words)
-    missing = "".join(f" <s>{_text(keyword)}</s>" for keyword in hit.missing)
+    missing = "".join(f" <s>{_text(one.removeprefix('+'))}</s>" for one in hit.missing)
     name = _text((hit.path or hit.doc_id).rpartition("/")[2])
     return (
         f'<figure style="margin:0;max-width:{2 * _HEIGHT}px">{_picture(hit)}'

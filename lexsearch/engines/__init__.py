@@ -95,6 +95,8 @@ class EngineQuery(NamedTuple):
     everything: documents that match none of the concepts may follow, by their hints.
     soft: for each concept, what raises documents that lack it among those that match as many.
     near: documents that match none of the concepts, but one of these, follow behind all others.
+    narrowing: of the concepts, those that must match beside another one. lacking: documents that
+        match another one, but lack one of these, follow behind.
     """
 
     concepts: tuple[Concept, ...]
@@ -103,6 +105,8 @@ class EngineQuery(NamedTuple):
     everything: bool = False
     soft: tuple[Concept, ...] = ()
     near: tuple[Concept, ...] = ()
+    narrowing: tuple[Concept, ...] = ()
+    lacking: bool = False
 
 
 class StoredDocument(NamedTuple):

@@ -5,6 +5,7 @@ said      each word once for each caption that says it, so that a word's frequen
           number of captions that agree on it
 early     each word of captions up to eight times: how often, and by quarters how early a caption
           that says it does, in the mean; what models make up comes late
+doubtful  each word that few patches of a picture say, and not the whole of it
 text, name, about, camera  what is known of the picture beside its captions
 date, kind, album, is      the same, each text as a whole: asked for by equality or beginning, never
           weighed
@@ -14,12 +15,13 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
 from lexsearch.engines import StoredDocument
-from lexsearch.records import Box, Document, Passage
-from lexsearch.text.analysis import clean
+from lexsearch.images.crops import stage_of
+from lexsearch.records import WHOLE, Box, Document, Passage
+from lexsearch.text.analysis import Analyzer, clean
 from lexsearch.text.words import (
     EXACT,
     joined_in,
@@ -30,11 +32,12 @@ from lexsearch.text.words import (
     words_of_each,
 )
 
-CONTENTS, SAID, EARLY, DATE = "contents", "said", "early", "date"
+CONTENTS, SAID, EARLY, DOUBTFUL, DATE = "contents", "said", "early", "doubtful", "date"
 CHAINS = {
     CONTENTS: "porter",
     SAID: "english",
     EARLY: "english",
+    DOUBTFUL: "english",
     "text": "plain",
     "name": "plain",
     "about": "english",
@@ -51,6 +54,7 @@ NO_LENGTHS = (SAID, EARLY)
 
 BESIDE = ("text", "name", "about", "camera", *EXACT)
 _QUARTERS, _MOST_EARLY = 4, 8
+_FEW = 2  # patches; they overlap, so that two often see the same spot
 _GAP = "\n" + 6 * "a "  # stop words: no terms, but no phrase reaches over so many
 
 
@@ -59,19 +63,22 @@ def chain_of(field: str) -> str:
     return CHAINS.get(field, CHAINS[SAID])
 
 
-def texts_of(document: Document) -> dict[str, str]:
-    """For each field the text that its terms are made of."""
+def texts_of(document: Document, analyzer: Analyzer) -> dict[str, str]:
+    """For each field the text that its terms are made of, by the analyzer of its engine."""
     counted = counted_of(document)
     return {
-        **plain_of(document),
+        **plain_of(document, analyzer),
         SAID: _once(counted[SAID]),
         EARLY: _early(counted[EARLY]),
     }
 
 
-def plain_of(document: Document) -> dict[str, str]:
+def plain_of(document: Document, analyzer: Analyzer) -> dict[str, str]:
     """The texts of all fields but those that count words."""
-    texts = {CONTENTS: clean(spaced(normal(document.contents))).replace("\n", _GAP)}
+    texts = {
+        CONTENTS: clean(spaced(normal(document.contents))).replace("\n", _GAP),
+        DOUBTFUL: clean(" ".join(_doubtful(document, analyzer))),
+    }
     for field in BESIDE:
         rows = [passage.text for passage in document.passages if passage.field == field]
         texts[field] = clean("\n".join(_lines(rows, field)))
@@ -117,6 +124,38 @@ def _early(lines: str) -> str:
             sums[word] = sums.get(word, 0.0) + _QUARTERS * (1 - place / len(words))
     times = {word: min(_MOST_EARLY, max(1, round(sums[word] / n))) for word, n in captions.items()}
     return " ".join(word for word, count in times.items() for _ in range(count))
+
+
+def _doubtful(document: Document, analyzer: Analyzer) -> Iterator[str]:
+    """Of each doubtful term the words that become it."""
+    rows = [row for row in document.passages if row.field == "caption"]
+    if not any(_is_patch(row.crop) for row in rows):
+        return
+    said = words_of_each([row.text for row in rows])
+    stems = analyzer.stems({word for words in said for word in words})
+    each = zip(rows, said, strict=True)
+    doubtful = doubtful_terms((row.crop, [stems[word] for word in words]) for row, words in each)
+    yield from dict.fromkeys(word for words in said for word in words if stems[word] in doubtful)
+
+
+def doubtful_terms(said: Iterable[tuple[str, Iterable[str]]]) -> set[str]:
+    """Terms that one or two patches say, but neither the whole nor a crop with a name of its own.
+
+    said: for each caption its crop and its terms, "" for a stop word.
+    """
+    patches: dict[str, set[str]] = {}
+    sure = {""}
+    for crop, terms in said:
+        if _is_patch(crop):
+            for term in terms:
+                patches.setdefault(term, set()).add(crop)
+        else:
+            sure.update(terms)
+    return {term for term, crops in patches.items() if len(crops) <= _FEW} - sure
+
+
+def _is_patch(crop: str) -> bool:
+    return crop != WHOLE and stage_of(crop) is not None
 
 
 def coded(length: int) -> int:

@@ -63,7 +63,7 @@ class State:
         self.documents = dict(documents)
         self.fields = {name: Field() for name in CHAINS}
         for doc_id, document in documents.items():
-            for name, text in texts_of(document).items():
+            for name, text in texts_of(document, analyzer).items():
                 if terms := analyzer.tokens(text, CHAINS[name]):
                     self.fields[name].add(doc_id, terms)
 

@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from lexsearch.engines import PAPER, Concept, Engine, EngineQuery, Ranking, TopDocs, Variant
-from lexsearch.engines.fields import CHAINS, CONTENTS, DATE, EARLY, SAID
+from lexsearch.engines.fields import CHAINS, CONTENTS, DATE, DOUBTFUL, EARLY, SAID
 from lexsearch.engines.nodes import (
     Bool,
     Boost,
@@ -33,6 +33,7 @@ from lexsearch.text.words import EXACT, spaced, words_in, words_of
 
 _MOST_FREQUENCIES = 200_000  # remembered
 _FEW = 100  # documents that may well have all concepts
+_BEHIND = 0.1  # of a tier, at most, for what lacks a required concept
 
 
 class Parts(NamedTuple):
@@ -41,13 +42,26 @@ class Parts(NamedTuple):
     match: which documents match, or None when none can. score: how well any document does, if
     only by a hint. found: both in one, only for those that match; an engine that has scored it
     knows what it matches, and need not look for `match`. lesser: of a sentence, how well documents
-    do that have a telling word of it, matching or not.
+    do that have a telling word of it, matching or not. sure: which documents match by more than
+    few patches, or have the rarest word of a short sentence; None when all that match do.
     """
 
     match: Node | None
     score: Node
     found: Node | None
     lesser: Node | None = None
+    sure: Node | None = None
+
+
+class _Way(NamedTuple):
+    """A variant as a node. idf: in its score. sure: where more than few patches say it; None when
+    that is everywhere.
+    """
+
+    node: Node
+    weight: float
+    idf: float
+    sure: Node | None = None
 
 
 class Scorer:
@@ -80,7 +94,7 @@ class Scorer:
 
     def count(self, wanted: EngineQuery) -> int:
         """How many documents match."""
-        query = self.query(wanted._replace(everything=False))
+        query = self.query(wanted._replace(everything=False, near=(), lacking=False))
         return 0 if query is None else self._engine.count(query)
 
     def sum_of(self, wanted: Iterable[tuple[EngineQuery, float]], k: int) -> TopDocs:
@@ -135,30 +149,69 @@ class Scorer:
         self._heed()
         asked = (wanted.concepts, wanted.required, wanted.excluded, wanted.soft, wanted.near)
         self._prepare([concept for each in asked for concept in each])
-        known = [parts for one in wanted.concepts if (parts := self._parts[one]) is not None]
+        known = self._known(wanted.concepts)
+        free = self._known(one for one in wanted.concepts if one not in wanted.narrowing)
         limits = self._limits(wanted)
         share = self.weights.share / (len(wanted.concepts) or 1)
         found = self._named(known, share)
         scores = self._everything(known, share) if wanted.everything else found
-        if len(wanted.concepts) == 1 and not wanted.everything:
-            scores = [*found, *self._lesser(known, share)]
-        scores += self._near(wanted, known, share)
+        alone = len(wanted.concepts) - len(wanted.narrowing) == 1 and not wanted.everything
+        lesser = self._lesser(free, share) if alone else []
+        scores = [*scores, *lesser, *self._near(wanted, known, share)]
         if limits is None or len(found) < least or (wanted.concepts and not scores):
             return None
-        tree = limits._replace(
+        if least:
+            # What has all, but some of it in doubt, may come after what lacks something.
+            sure = (one.sure for one in known if one.sure is not None)
+            limits = limits._replace(filter=(*limits.filter, *sure))
+        found_by = limits._replace(
             must=(_any(scores, least) if scores else MatchAll(),), should=self._soft(wanted, share)
         )
-        return ScoredQuery(tree, self.weights.k1, self.weights.b)
+        tree: Node | None = found_by
+        if wanted.narrowing:
+            matches = [one.found for one in free if one.found is not None]
+            tree = self._narrowed(found_by, [*matches, *lesser], wanted)
+        return None if tree is None else ScoredQuery(tree, self.weights.k1, self.weights.b)
+
+    def _known(self, concepts: Iterable[Concept]) -> list[Parts]:
+        return [parts for one in concepts if (parts := self._parts[one]) is not None]
+
+    def _narrowed(self, found: Bool, matches: Sequence[Node], wanted: EngineQuery) -> Node | None:
+        """Of what is found what matches, and has all that narrows it; behind, what lacks some."""
+        if not matches:
+            return None
+        each = [one.found for one in self._known(wanted.narrowing) if one.found is not None]
+        matching = found._replace(filter=(*found.filter, _any(matches)))
+        narrowed = matching._replace(filter=(*matching.filter, *each))
+        there = [narrowed] if len(each) == len(wanted.narrowing) else []
+        behind = []
+        if wanted.lacking:
+            without = (Bool(filter=tuple(each)),) if there else ()
+            lacking = matching._replace(must_not=(*found.must_not, *without))
+            behind = [Boost(lacking, _BEHIND / len(wanted.concepts))]
+        return _any([*there, *behind]) if there or behind else None
 
     def _named(self, known: Sequence[Parts], share: float) -> list[Node]:
+        nodes = []
+        for one in known:
+            if one.match is not None and one.found is not None:
+                tier, more = self._tier(one, len(known))
+                if self.weights.root:
+                    nodes.append(_within(Sqrt(one.found, share, tier), more))
+                else:
+                    must = (_boost(Constant(one.match), tier), Boost(one.found, share))
+                    nodes.append(Bool(must=must, should=more))
+        return nodes
+
+    def _tier(self, parts: Parts, concepts: int) -> tuple[float, tuple[Node, ...]]:
+        """What a match counts by itself, and what more where it is sure: several matches that are
+        not count less together than one that is.
+        """
         tier = self.weights.tier
-        if self.weights.root:
-            return [Sqrt(one.found, share, tier) for one in known if one.found is not None]
-        return [
-            Bool(must=(_boost(Constant(one.match), tier), Boost(one.found, share)))
-            for one in known
-            if one.match is not None and one.found is not None
-        ]
+        if parts.sure is None:
+            return tier, ()
+        doubtful = tier * self.weights.doubtful / concepts
+        return doubtful, (Boost(Constant(parts.sure), tier - doubtful),)
 
     def _lesser(self, known: Sequence[Parts], share: float) -> list[Node]:
         """What documents have that lack too much of a sentence: less than a concept."""
@@ -185,7 +238,7 @@ class Scorer:
 
     def _near(self, wanted: EngineQuery, known: Sequence[Parts], share: float) -> list[Node]:
         """What documents have that match none of the concepts: less than a concept."""
-        near = [parts for one in wanted.near if (parts := self._parts[one]) is not None]
+        near = self._known(wanted.near)
         matches = tuple(one.found for one in known if one.found is not None)
         return [
             Bool(must=(Sqrt(one.found, share, 0),), must_not=matches)
@@ -194,8 +247,11 @@ class Scorer:
         ]
 
     def _everything(self, known: Sequence[Parts], share: float) -> list[Node]:
-        tier, root = self.weights.tier, self.weights.root
-        matches = [_boost(Constant(one.match), tier) for one in known if one.match is not None]
+        root, matches = self.weights.root, []
+        for one in known:
+            if one.match is not None:
+                tier, more = self._tier(one, len(known))
+                matches.append(_within(_boost(Constant(one.match), tier), more))
         scores = (Sqrt(one.score, share, 0) if root else Boost(one.score, share) for one in known)
         return [*matches, *scores]
 
@@ -271,55 +327,67 @@ class _Builder:
         hints = [one for hint in concept.hints for one in self._ways([hint])]
         if not ways and not hints:
             return None
-        named = [_boost(node, weight / idf) for node, weight, idf in ways]
-        hinted = [_boost(node, weight / idf) for node, weight, idf in hints]
+        named = [_boost(way.node, way.weight / way.idf) for way in ways]
+        hinted = [_boost(way.node, way.weight / way.idf) for way in hints]
         hinted += self._early(concept.variants)
         score = _any([*named, *hinted])
         if not ways:
             return Parts(None, score, None)
-        match = _any([node for node, _, _ in ways])
-        return Parts(match, score, _within(_any(named), hinted))
+        match = _any([way.node for way in ways])
+        sure = None
+        if self._weights.doubtful and any(way.sure is not None for way in ways):
+            sure = _any([way.sure or way.node for way in ways])
+        return Parts(match, score, _within(_any(named), hinted), sure=sure)
 
     def _whole(self, concept: Concept) -> Parts | None:
         """A concept of parts: what tells documents apart counts more, as BM25's idf has it."""
         parts = [list(self._ways(part.variants)) for part in concept.parts]
         found = [ways for ways in parts if ways]
         whole = list(self._ways(concept.variants))
-        matches = [node for node, *_ in whole]
+        matches = [way.node for way in whole]
         if len(found) >= concept.minimum_should_match:
-            each = [_any([node for node, *_ in ways]) for ways in found]
+            each = [_any([way.node for way in ways]) for ways in found]
             matches.append(_any(each, concept.minimum_should_match))
-        meanings = [_boost(node, weight) for ways in found for node, weight, _ in ways]
-        scores = [_boost(node, weight / idf) for node, weight, idf in whole]
+        meanings = [_boost(way.node, way.weight) for ways in found for way in ways]
+        scores = [_boost(way.node, way.weight / way.idf) for way in whole]
         lesser = None
         if concept.sentence:
             scores.append(self._sentence(concept.sentence, meanings))
             telling = [
-                _any([node for node, *_ in ways])
+                _any([way.node for way in ways])
                 for part, ways in zip(concept.parts, parts, strict=True)
                 if ways and self._tells(part)
             ]
             if telling:
                 lesser = _within(Boost(Constant(_any(telling)), 0), scores)
         elif meanings:
-            most = sum(max(idf for *_, idf in ways) for ways in found)
+            most = sum(max(way.idf for way in ways) for ways in found)
             scores.append(_boost(_any(meanings), 1 / most))
         if not matches:
             return None if lesser is None else Parts(None, _any(scores), None, lesser)
         match = _any(matches)
-        return Parts(match, _any(scores), _within(Boost(Constant(match), 0), scores), lesser)
+        sure = None
+        if concept.sentence and 3 <= len(concept.parts) <= self._weights.rarest and found:
+            counts = map(self._having, concept.parts)
+            said = [(count, n) for n, count in enumerate(counts) if parts[n]]
+            sure = _any([way.node for way in (*whole, *parts[min(said)[1]])])
+        found_by = _within(Boost(Constant(match), 0), scores)
+        return Parts(match, _any(scores), found_by, lesser, sure)
 
     def _tells(self, part: Concept) -> bool:
         """Whether a word tells its documents from most others."""
+        weights = self._weights
+        return self._having(part) <= max(weights.few, weights.common * self._frequency(Term(SAID)))
+
+    def _having(self, part: Concept) -> int:
+        """How many documents have a word of a sentence: of all its names the sum."""
         said = [way.text for way in part.variants if way.field == "caption"]
         known = self._analyzer.terms(said)
         single = {known[text][0] for text in said if len(known[text]) == 1}
-        having = sum(self._frequency(Term(SAID, term)) for term in single)
-        weights = self._weights
-        return having <= max(weights.few, weights.common * self._frequency(Term(SAID)))
+        return sum(self._frequency(Term(SAID, term)) for term in single)
 
-    def _ways(self, ways: Collection[Variant]) -> Iterator[tuple[Node, float, float]]:
-        """(node, weight, idf in its score) for each way, and one for all single words in captions.
+    def _ways(self, ways: Collection[Variant]) -> Iterator[_Way]:
+        """A node for each way, and one for all single words in captions.
 
         Together they count as one word, so that a rare synonym does not outshout the word.
         """
@@ -331,10 +399,10 @@ class _Builder:
             if len(terms) == 1:
                 single[terms[0]] = max(way.weight, single.get(terms[0], 0.0))
             elif way.field in EXACT and way.field != DATE:
-                yield Constant(Term(way.field, clean(way.text))), way.weight, 1.0
+                yield _Way(Constant(Term(way.field, clean(way.text))), way.weight, 1.0)
             elif way.field == DATE or way.prefix:
                 field = SAID if way.field == "caption" else way.field
-                yield Prefix(field, clean(way.text)), way.weight, 1.0
+                yield _Way(Prefix(field, clean(way.text)), way.weight, 1.0)
             elif all(self._frequency(Term(SAID, term)) for term in terms):
                 phrases.append(way)
         self._forms({w for way in phrases if way.field == "caption" for w in words_of(way.text)})
@@ -342,13 +410,32 @@ class _Builder:
             field = CONTENTS if way.field == "caption" else way.field
             phrase, idf = self._phrase(field, way.text, self._weights.apart if way.apart else 0)
             if phrase is not None:
-                yield phrase, way.weight, idf
+                said = known[way.text] if way.field == "caption" else ()
+                yield _Way(phrase, way.weight, idf, self._sure(phrase, said))
         counts = {term: n for term in single if (n := self._frequency(Term(SAID, term)))}
         if counts:
             most = max(single[term] for term in counts)
             agreement = self._weights.agreement
             weighted = tuple((term, single[term] / most * agreement) for term in counts)
-            yield Synonyms(SAID, weighted), most, self._idf(SAID, max(counts.values()))
+            sure = self._any_sure(weighted)
+            yield _Way(Synonyms(SAID, weighted), most, self._idf(SAID, max(counts.values())), sure)
+
+    def _sure(self, node: Node, terms: Iterable[str]) -> Node | None:
+        """Where documents that a node finds have no doubt about any of the terms that it is made
+        of; None when that is everywhere.
+        """
+        asked = [Term(DOUBTFUL, term) for term in terms]
+        doubtful = tuple(term for term in asked if self._frequency(term))
+        return Bool(must=(node,), must_not=doubtful) if doubtful else None
+
+    def _any_sure(self, weighted: tuple[tuple[str, float], ...]) -> Node | None:
+        """The same for words of which any will do."""
+        each = {row: self._sure(Term(SAID, row[0]), [row[0]]) for row in weighted}
+        doubtful = [sure for sure in each.values() if sure is not None]
+        if not doubtful:
+            return None
+        plain = tuple(row for row, sure in each.items() if sure is None)
+        return _any([*([Synonyms(SAID, plain)] if plain else []), *doubtful])
 
     def _early(self, ways: Collection[Variant]) -> list[Node]:
         """How often and how early the words of a concept are named, as one word."""

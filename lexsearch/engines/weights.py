@@ -15,6 +15,9 @@ class RankingWeights:
     agreement: of one caption, as a frequency: 0.5 is as if k1 were twice as much.
     tier: what a keyword that matches counts by itself.
     share: of one more, that how well the keywords match may add; below 1.
+    doubtful: of a tier, shared among the keywords, for one that few patches of a picture say alone,
+        or a sentence without its rarest telling word.
+    rarest: a sentence of so many telling words at most is about the rarest of them.
     root: whether the square root of how well each matches is added, or that itself.
     apart: other words that may stand between those of a keyword (a traffic control light).
     neighbours: of two words of a sentence found side by side.
@@ -52,6 +55,8 @@ class RankingWeights:
     agreement: float = 0.5
     tier: float = 1.0
     share: float = 0.25
+    doubtful: float = 0.5
+    rarest: int = 4
     root: bool = True
     apart: int = 1
     neighbours: float = 0.1

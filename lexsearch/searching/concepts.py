@@ -86,6 +86,17 @@ class Concepts:
             tuple(self._excluded(word) for word in query.keywords if word.sign == "-"),
         )
 
+    def narrowed(self, wanted: EngineQuery, typed: Query) -> EngineQuery:
+        """Where some keywords are typed with +, and others without: what has one of the others, and
+        all of these.
+        """
+        musts = {self.concept(word) for word in typed.keywords if word.sign == "+"}
+        narrowing = tuple(one for one in wanted.concepts if one in musts)
+        if len(narrowing) == len(wanted.concepts):
+            return wanted
+        required = tuple(one for one in wanted.required if one not in narrowing)
+        return wanted._replace(required=required, narrowing=narrowing)
+
     def ranked(self, wanted: EngineQuery) -> EngineQuery:
         """With all other documents behind, by related and near words of the concepts."""
         related = map(self._with_related, wanted.concepts)

@@ -12,7 +12,7 @@ from itertools import chain, repeat
 from typing import NamedTuple
 
 from lexsearch.engines import Concept, StoredDocument, Variant
-from lexsearch.engines.fields import CHAINS, CONTENTS, chain_of
+from lexsearch.engines.fields import CHAINS, CONTENTS, chain_of, doubtful_terms
 from lexsearch.engines.weights import WEIGHTS, RankingWeights
 from lexsearch.images.crops import boxes
 from lexsearch.memo import Memo
@@ -36,7 +36,7 @@ class Search(NamedTuple):
 class _Matched:
     """What was found of one keyword, or of one word of a sentence.
 
-    words: how often each. crops: how surely each says it.
+    words: how often each. crops: how surely each says it. sure: whether more than few patches do.
     """
 
     keyword: str
@@ -45,6 +45,7 @@ class _Matched:
     words: dict[str, int] = field(default_factory=dict)
     crops: dict[str, float] = field(default_factory=dict)
     seen: list[Box] = field(default_factory=list)
+    sure: bool = False
 
     def add(self, said: Iterable[str], passage: Passage, weight: float) -> None:
         for word in said:
@@ -98,6 +99,12 @@ class _Text:
                 written.setdefault(stem_of[word], []).append(word)
             each[name] = zip(lines, repeat(stem_of))
         self.lines = [_Line(passage, *next(each[passage.field])) for passage in document.passages]
+
+    @cached_property
+    def doubtful(self) -> set[str]:
+        """Terms of the captions that few patches say alone."""
+        captions = (line for line in self.lines if line.passage.field == "caption")
+        return doubtful_terms((line.passage.crop, line.stems()) for line in captions)
 
     @cached_property
     def areas(self) -> dict[str, list[Box]]:
@@ -175,6 +182,8 @@ class Reader:
         if not concept.parts:
             return ([whole], []) if whole.strength else ([], [str(keyword)])
         parts = [self._match(text, part.variants, part.variants[0].text) for part in concept.parts]
+        for part in parts:
+            part.sure = True  # it has its other words beside it
         matched = [part for part in parts if part.strength]
         if whole.strength and (concept.sentence or len(matched) < concept.minimum_should_match):
             return [whole], []
@@ -189,7 +198,7 @@ class Reader:
         found = []
         text = _Text(document, self._analyzer, paper=True)
         for keyword, _ in searches:
-            matched = _Matched(str(keyword))
+            matched = _Matched(str(keyword), sure=True)
             asked = words_of(keyword.text)
             stems = self._analyzer.stems(asked, _PAPER)
             wanted = {stems[word] for word in asked} - {""}
@@ -203,7 +212,7 @@ class Reader:
 
     def _match(self, text: _Text, ways: tuple[Variant, ...], keyword: str) -> _Matched:
         """What a text says of a keyword."""
-        matched = _Matched(keyword)
+        matched = _Matched(keyword, sure=not self._weights.doubtful)
         signs = self._signs[ways]
         weights = signs.words
         written = text.written.get("caption", {})
@@ -220,16 +229,20 @@ class Reader:
                 if named and not named.keys().isdisjoint(line.words):
                     here = list(dict.fromkeys(word for word in line.words if word in named))
                     matched.add(here, passage, max(named[word] for word in here))
+                    matched.sure |= any(line.stem_of[word] not in text.doubtful for word in here)
             elif passage.field == "seen" and passage.box and self._names(line, signs):
                 matched.seen.append(passage.box)
             for phrase in phrases.get(passage.field, ()):
                 for start, end in _find(line.stems(), phrase):
                     matched.add([" ".join(line.words[start:end])], passage, phrase.weight)
+                    sure = passage.field != "caption" or text.doubtful.isdisjoint(phrase.telling)
+                    matched.sure |= sure
             for way in signs.prefixes:
                 if way.field == passage.field:
                     begun = [one for one in line.words if one.startswith(way.text)]
                     if begun:
                         matched.add(begun, passage, way.weight)
+                        matched.sure = True
         return matched
 
     def _names(self, line: _Line, signs: _Signs) -> bool:
@@ -285,13 +298,14 @@ def _told(text: _Text, found: Sequence[_Matched]) -> tuple[Evidence, ...]:
             tuple(one.crops),
             one.score / whole,
             agreed(one.seen) or text.place(one.crops),
+            not one.sure,
         )
         for one in found
     )
 
 
 def _joined(keyword: str, parts: Sequence[_Matched]) -> _Matched:
-    joined = _Matched(keyword)
+    joined = _Matched(keyword, sure=True)
     for part in parts:
         joined.strength += part.strength
         for word, count in part.words.items():

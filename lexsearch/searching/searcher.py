@@ -39,7 +39,9 @@ class SearchHits(NamedTuple):
     """What a search found: documents, best first, how many match, and what is stored of each.
 
     searches: what was looked for, to tell why they match. beside: the same for each other sentence.
-    votes: of each document, in a vote. near: what has to do with it, where that was asked for too.
+    votes: of each document, in a vote. listed: how many a list of all would have, with those below
+    its lines that do not match. lined: whether it is a list in such parts. near: what has to do
+    with it, where that was asked for too.
     """
 
     documents: list[ScoredDoc]
@@ -48,6 +50,8 @@ class SearchHits(NamedTuple):
     searches: list[Search]
     beside: list[Search]
     votes: list[float | None]
+    listed: int
+    lined: bool = False
     near: Sequence[Search] = ()
 
 
@@ -90,38 +94,35 @@ class Searcher:
         skip: int = 0,
         fusion: Fusion = Fusion(),  # noqa: B008 (a tuple)
         maybe: bool = False,
+        lacking: bool = False,
     ) -> SearchHits:
         """The k best documents after the first `skip`; see `Index.search`."""
-        near = self._concepts.nearby(self._typed(query, mode, match)) if maybe else []
-        best, total = self.best(query, skip + k, mode, match, fusion, near)
-        return self.told(query, best[skip:], total, mode, match, near)
+        typed = self._typed(query, mode, match)
+        near = self._concepts.nearby(typed) if maybe else []
+        if query.also:
+            best, total = self._several(query, skip + k, mode, match, fusion)
+            return self.told(query, best[skip:], total, mode, match)
+        musts = query if lacking else None
+        best, total, listed = self._one(typed, skip + k, mode, match, near, musts)
+        found = self.told(query, best[skip:], total, mode, match)
+        lined = mode == "best" and match != "any"
+        return found._replace(listed=listed, lined=lined, near=near)
 
     def best(
-        self,
-        query: Query,
-        k: int,
-        mode: str,
-        match: Match,
-        fusion: Fusion,
-        near: Sequence[Search] = (),
+        self, query: Query, k: int, mode: str, match: Match, fusion: Fusion
     ) -> tuple[list[Fused], int]:
         """The k best documents, and how many match."""
         if query.also:
             return self._several(query, k, mode, match, fusion)
-        return self._one(self._typed(query, mode, match), k, mode, match, near)
+        best, total, _ = self._one(self._typed(query, mode, match), k, mode, match)
+        return best, total
 
     def _typed(self, query: Query, mode: str, match: Match) -> Query:
         typed = replace(query, also=())
         return typed if mode == "paper" else self._parted(typed, match)
 
     def told(
-        self,
-        query: Query,
-        best: Sequence[Fused],
-        total: int,
-        mode: str,
-        match: Match,
-        near: Sequence[Search] = (),
+        self, query: Query, best: Sequence[Fused], total: int, mode: str, match: Match
     ) -> SearchHits:
         """Documents that a query found, with what is stored of them and what was looked for."""
         typed = self._typed(query, mode, match)
@@ -129,20 +130,33 @@ class Searcher:
         votes = [one.votes for one in best]
         stored = self._engine.stored([scored.doc_id for scored in documents])
         searches, beside = self._searches(typed, mode), self._beside(query, mode)
-        return SearchHits(documents, total, stored, searches, beside, votes, near)
+        return SearchHits(documents, total, stored, searches, beside, votes, total)
 
     def _one(
-        self, query: Query, k: int, mode: str, match: Match, near: Sequence[Search]
-    ) -> tuple[list[Fused], int]:
+        self,
+        query: Query,
+        k: int,
+        mode: str,
+        match: Match,
+        near: Sequence[Search] = (),
+        narrowed: Query | None = None,
+    ) -> tuple[list[Fused], int, int]:
+        """The k best documents, how many match, and how many a list of all would have.
+
+        narrowed: the query as typed, where what lacks its musts is to follow.
+        """
         if mode == "paper":
             best, total = self._scorer.bm25(query.text, k)
-        else:
-            wanted = self._concepts.wanted(query, match == "all")
-            nearby = tuple(one.concept for one in near if one.concept)
-            best, total = self._top(wanted._replace(near=nearby), match, k)
-            if match == "any":
-                total = self._scorer.count(wanted)
-        return [Fused(*one) for one in best], total
+            return [Fused(*one) for one in best], total, total
+        wanted = self._concepts.wanted(query, match == "all")
+        if narrowed:
+            wanted = self._concepts.narrowed(wanted, narrowed)
+        nearby = tuple(one.concept for one in near if one.concept)
+        listing = wanted._replace(near=nearby, lacking=bool(wanted.narrowing))
+        best, listed = self._top(listing, match, k)
+        counted = match == "any" or listing.near or listing.lacking
+        total = self._scorer.count(wanted) if counted else listed
+        return [Fused(*one) for one in best], total, listed
 
     def _several(
         self, query: Query, k: int, mode: str, match: Match, fusion: Fusion
@@ -194,6 +208,13 @@ class Searcher:
 
     def _why_below(self, stored: StoredDocument, found: SearchHits) -> Explanation:
         why = self._why(stored, found.searches, found.beside)
+        if not found.lined:
+            return why
+        musts = {str(one.keyword) for one in found.searches if one.keyword.sign == "+"}
+        if why.evidence and not musts.isdisjoint(why.missing):
+            return why._replace(below="lacking")
+        if why.evidence and all(one.doubtful for one in why.evidence):
+            return why._replace(below="perhaps")
         if why.evidence or not found.near:
             return why
         near = self._why(stored, found.near, ())
@@ -257,7 +278,7 @@ class Searcher:
     def _top(self, wanted: EngineQuery, match: Match, k: int) -> TopDocs:
         """The k best documents. What goes with concepts is learned only where it may matter."""
         found = None
-        if match == "best" and not wanted.near:
+        if match == "best" and not (wanted.near or wanted.lacking):
             found = self._scorer.having_all(wanted, k)
         return self._scorer.search(self._ranked(wanted, match), k) if found is None else found
 

@@ -28,6 +28,7 @@ class Session:
         self._queries = [query]
         self._totals: dict[Query, int] = {}
         self._answered: set[str] = set()
+        self._suggested: set[str] = set()
 
     @property
     def query(self) -> Query:
@@ -45,8 +46,11 @@ class Session:
         return self._totals[query]
 
     def add(self, *keywords: str) -> Session:
-        """Also look for keywords, in the query language: "cup", "-person"."""
+        """Also look for keywords, in the query language: "cup", "-person". A word that was
+        suggested must be there: it narrows what was found.
+        """
         more = [keyword for text in keywords for keyword in parse(text).keywords]
+        more = [replace(one, sign="+") if str(one) in self._suggested else one for one in more]
         return self._go_on([*self.query.keywords, *more])
 
     def drop(self, *keywords: str) -> Session:
@@ -82,12 +86,16 @@ class Session:
         return self
 
     def search(self, k: int = 10) -> Results:
-        """The k best pictures of this round."""
-        return self._index.search(self.query, k)
+        """The k best pictures of this round; below a line, what lacks a word that must be there."""
+        return self._index.search(self.query, k, lacking=True)
 
     def suggest(self, n: int = 8, k: int = 50) -> list[Suggestion]:
-        """Next keywords: words that split the k best pictures best, with how many have them."""
-        return self._index.suggest(self.query, n, k)
+        """Next keywords: words that split the k best pictures best, each with how many pictures it
+        leaves when it is added.
+        """
+        found = self._index.suggest(self.query, n, k)
+        self._suggested = {one.word for one in found}
+        return found
 
     def question(self) -> str | None:
         """What to ask next: the word that splits the best pictures best, of those that were not

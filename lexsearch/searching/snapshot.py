@@ -263,6 +263,7 @@ class Snapshot(ABC):
         skip: int,
         fusion: Fusion,
         maybe: bool,
+        lacking: bool,
         sort: Sort,
     ) -> Results:
         searcher = self._searching()
@@ -270,7 +271,7 @@ class Snapshot(ABC):
             return Results(query=query)
         asked = self._resolved(query)
         if sort == "relevance":
-            found = searcher.find(asked, k, mode, match, skip, fusion, maybe)
+            found = searcher.find(asked, k, mode, match, skip, fusion, maybe, lacking)
         else:
             every, total = self._ordered(self.state(), asked, mode, match, fusion, sort)
             found = searcher.told(asked, every[skip : skip + k], total, mode, match)
@@ -284,7 +285,7 @@ class Snapshot(ABC):
             _hit(rank, scored.score, scored.doc_id, paths[scored.doc_id], stored, reasons, votes)
             for rank, (scored, stored, reasons, votes) in enumerate(each, skip + 1)
         ]
-        return Results(hits, query=query, total=found.total, unknown=unknown)
+        return Results(hits, query=query, total=found.total, listed=found.listed, unknown=unknown)
 
     def _order(
         self, state: Hashable, query: Query, mode: str, match: Match, fusion: Fusion, sort: Sort

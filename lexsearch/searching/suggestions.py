@@ -110,7 +110,13 @@ class Suggestions:
             lift = math.log(1 + share * documents / (everywhere[term] or 1))
             values.append((split * lift, said.word(term), count))
         values.sort(key=lambda value: (-value[0], value[1]))
-        return [Suggestion(word, count) for _, word, count in values[:n]]
+        return [Suggestion(word, self._left(query, word)) for _, word, _ in values[:n]]
+
+    def _left(self, query: Query, word: str) -> int:
+        """How many pictures are left when a word is added to a query, as one that must be there."""
+        narrower = Query((*query.keywords, Keyword(word, "+")))
+        wanted = self._concepts.wanted(self._concepts.parted(narrower), False)
+        return self._scorer.count(self._concepts.narrowed(wanted, narrower))
 
     def _used(self, query: Query) -> set[str]:
         used: set[str] = set()

@@ -130,12 +130,19 @@ def make_api(
         skip: Annotated[int, Query(ge=0, le=MAX_SKIP)] = 0,
         sort: Sort = "relevance",
         also: Several = (),
+        maybe: bool = False,
+        lacking: bool = False,
     ) -> Response:
         """One page of the pictures that match a query, best first; without one, those whose files
         changed last. Or by when they were taken, the latest first; or by name. Sentences in `also`
         say the same in other words, and are searched as well.
+
+        maybe: below them those that have words near to it. lacking: below them those that lack a
+        +word, but have others. Both are for the best first without `also` alone.
         """
-        found = await searching.run(searches.page, q, k, skip, sort, tuple(also))
+        found = await searching.run(
+            searches.page, q, k, skip, sort, tuple(also), maybe=maybe, lacking=lacking
+        )
         return Response(found, media_type=Json.media_type)
 
     @api.get("/api/suggestions", response_model=schemas.Words, responses=_problems(404, 422))

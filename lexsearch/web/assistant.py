@@ -34,7 +34,8 @@ def assistant(index: Index) -> MCPServer:
     @server.tool()
     def search_pictures(query: Query, k: Count = 10) -> dict[str, Any]:
         """The best pictures for a query, with their paths, the words that matched, and the keywords
-        that each lacks; how many match in all; and what is near a word that no picture has.
+        that each lacks; whether only one or two of its parts say so, which is doubtful; how many
+        match in all; and what is near a word that no picture has.
         """
         results = index.search(query, k)
         unknown = ((one.keyword, one.nearest) for one in results.unknown)
@@ -47,6 +48,7 @@ def assistant(index: Index) -> MCPServer:
                     "path": hit.path and shown(hit.path),
                     "words": list(hit.words),
                     "lacks": list(hit.missing),
+                    "doubtful": hit.below == "perhaps",
                 }
                 for hit in results
             ],

@@ -43,19 +43,32 @@ class Searches:
         skip: int,
         sort: Sort = "relevance",
         also: tuple[str, ...] = (),
+        *,
+        maybe: bool = False,
+        lacking: bool = False,
     ) -> bytes:
         """One page of hits as JSON; see `schemas.Found`."""
         start = time.perf_counter()
-        found = self._answers(self._index.state(), query, k, skip, sort, also)
+        found = self._answers(self._index.state(), query, k, skip, sort, also, maybe, lacking)
         seconds = round(time.perf_counter() - start, 6)
         return b'%s,"seconds":%s}' % (found.removesuffix(b"}"), as_json(seconds))
 
     def _answer(
-        self, state: Hashable, query: str, k: int, skip: int, sort: Sort, also: tuple[str, ...]
+        self,
+        state: Hashable,
+        query: str,
+        k: int,
+        skip: int,
+        sort: Sort,
+        also: tuple[str, ...],
+        maybe: bool,
+        lacking: bool,
     ) -> bytes:
-        found = service.search(self._index, query, k, skip, sort, also)
+        found = service.search(
+            self._index, query, k, skip, sort, also, maybe=maybe, lacking=lacking
+        )
         after = skip + len(found["hits"])
-        more = found["hits"] and after < found["total"] and after <= MAX_SKIP
+        more = found["hits"] and after < found["listed"] and after <= MAX_SKIP
         return as_json({**found, "next": after if more else None})
 
 

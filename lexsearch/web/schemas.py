@@ -32,6 +32,7 @@ class Evidence(BaseModel):
     box: list[int] | None = Field(
         description="left, top, right, bottom in pixels: where it most likely is"
     )
+    doubtful: bool = Field(description="one or two patches alone say it, and not the whole picture")
 
 
 class Hit(BaseModel):
@@ -47,6 +48,9 @@ class Hit(BaseModel):
     evidence: list[Evidence]
     missing: list[str] = Field(description="keywords that this picture lacks")
     by: list[str] = Field(description="of `also`, where nothing that was typed found it")
+    below: str = Field(
+        description="the line of the list that it stands below: perhaps, lacking, near"
+    )
     width: int | None = Field(description="of the upright picture, in pixels")
     height: int | None
 
@@ -85,6 +89,7 @@ class Found(BaseModel):
     keywords: list[Keyword]
     switch: Switch | None = Field(description="null for fewer than two keywords")
     total: int = Field(description="pictures that match")
+    listed: int = Field(description="pictures of the whole list, with those below its lines")
     next: int | None = Field(description="skip of the next page; null where there is none")
     unknown: list[UnmatchedKeyword]
     hits: list[Hit]

@@ -47,17 +47,35 @@ Object = dict[str, Any]
 
 
 def search(
-    index: Index, query: str, k: int, skip: int, sort: Sort, also: Sequence[str] = ()
+    index: Index,
+    query: str,
+    k: int,
+    skip: int,
+    sort: Sort,
+    also: Sequence[str] = (),
+    *,
+    maybe: bool = False,
+    lacking: bool = False,
 ) -> Object:
     """One page of hits, of all pictures when there is no query; see `schemas.Found`.
 
-    also: sentences to search as well.
+    also: sentences to search as well. maybe, lacking: what may follow below a line, if the best
+    come first and nothing else is searched.
     """
     asked = read(index, query)
     if not asked.keywords:
         nothing: Object = {"query": "", "keywords": [], "unknown": [], "switch": None}
         return {**_browsed(index, k, skip, sort), **nothing}
-    results = index.search(asked, k, skip=skip, sort=sort, also=also)
+    lined = sort == "relevance" and not also
+    results = index.search(
+        asked,
+        k,
+        skip=skip,
+        sort=sort,
+        also=also,
+        maybe=maybe and lined,
+        lacking=lacking and lined,
+    )
     understood = told(index, results.query)
     switch = with_all(understood)
     return {
@@ -66,6 +84,7 @@ def search(
         "switch": switch
         and {"on": understood == switch[0], "all": str(switch[0]), "any": str(switch[1])},
         "total": results.total,
+        "listed": results.listed,
         "unknown": [
             {"keyword": unknown.keyword, "nearest": _counts(unknown.nearest)}
             for unknown in results.unknown
@@ -81,7 +100,7 @@ def _browsed(index: Index, k: int, skip: int, sort: Sort) -> Object:
         Hit(rank, 0.0, doc_id, paths=places.get(doc_id, ()))
         for rank, doc_id in enumerate(doc_ids, skip + 1)
     ]
-    return {"total": total, "hits": _hits(index, hits)}
+    return {"total": total, "listed": total, "hits": _hits(index, hits)}
 
 
 def _keywords(query: Query, understood: Query) -> list[Object]:
@@ -127,14 +146,15 @@ def _hit(hit: Hit, names: tuple[str, ...], favourite: bool) -> Object:
         ],
         "missing": list(map(_readable, hit.missing)),
         "by": list(hit.by),
+        "below": hit.below,
         "width": hit.width,
         "height": hit.height,
     }
 
 
 def _readable(keyword: str) -> str:
-    """A keyword as evidence names it; of `like:"DOC_ID"` the word like alone."""
-    return "like" if keyword.startswith("like:") else keyword
+    """A keyword as evidence names it, without its +; of `like:"DOC_ID"` the word like alone."""
+    return "like" if keyword.startswith("like:") else keyword.removeprefix("+")
 
 
 def refine(index: Index, query: str, change: Mapping[str, Sequence[str]]) -> Object:

@@ -132,7 +132,7 @@ def _written(document: Document) -> bytes:
     """A document as Java reads it. Beside the fields of every engine it has its id, and stored, not
     searched, its captions and passages. Words that are counted are counted there.
     """
-    texts = fields.plain_of(document) | fields.counted_of(document)
+    texts = fields.plain_of(document, ANALYZER) | fields.counted_of(document)
     stored = (clean(document.contents), fields.pack(document))
     return wire.texts([document.doc_id, *stored, *map(texts.__getitem__, fields.CHAINS)])
 

@@ -121,7 +121,7 @@ class Rows:
             "doc_id": document.doc_id,
             "stored": json.dumps([clean(document.contents), pack(document)]),
         }
-        for field, text in texts_of(document).items():
+        for field, text in texts_of(document, self._analyzer).items():
             if field in EXACT:
                 row |= {field: text.split("\n")} if text else {}
                 continue

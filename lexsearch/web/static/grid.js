@@ -8,6 +8,12 @@ import { heart } from "./keep.js";
 
 const GAP = 12;
 const LINES = [0, 26, 44]; // below each picture for its words, in one line or two, at 16 pixels a rem
+const LINE = 44; // pixels of a line between parts of the list
+const PARTS = { // what stands below a line
+  perhaps: "Perhaps: one or two parts of the picture alone say so",
+  lacking: "Without what was added",
+  near: "None of it, but words near to it",
+};
 const LETTER = 7; // that a letter of them is wide, roughly
 const MOST_WORDS = 12;
 const FLATTEST = 2.6;
@@ -35,6 +41,7 @@ export class Grid {
     this.rows = [];
     this.spots = [];
     this.tiles = new Map();
+    this.lines = [];
     this.focused = 0;
     this.place.replaceChildren();
     this.place.style.height = "0";
@@ -75,13 +82,24 @@ export class Grid {
       row = [];
       ratios = 0;
     };
+    this.lines.forEach((line) => line.remove());
+    this.lines = [];
     this.hits.forEach((hit, number) => {
+      const part = hit.below !== (number ? this.hits[number - 1].below : "") && PARTS[hit.below];
+      if (part) {
+        if (row.length) close(Math.min(wanted, (width - GAP * (row.length - 1)) / ratios));
+        const line = el("p", { class: "line", role: "listitem" }, part);
+        line.style.top = `${top}px`;
+        this.lines.push(line);
+        top += LINE;
+      }
       row.push(number);
       ratios += shape(hit);
       const height = (width - GAP * (row.length - 1)) / ratios;
       if (height <= wanted) close(height);
     });
     if (row.length) close(Math.min(wanted, (width - GAP * (row.length - 1)) / ratios));
+    this.place.append(...this.lines);
     this.place.style.height = `${Math.max(0, top - GAP)}px`;
     this.drawNow();
   }

@@ -23,7 +23,7 @@ const MORE = 200; // and again while scrolling
 const MOST = 10000;
 const field = byId("query");
 
-let shown = null; // the query whose hits are in the grid, with what is searched as well
+let shown = null; // the question whose hits are in the grid
 let sorted = null; // and their order
 let found = null; // the first page of its hits
 let asking = null;
@@ -49,10 +49,10 @@ function go(view, replace = false) {
   return render();
 }
 
-async function search(query) {
+async function search(query, narrowed = false) {
   offers.close();
   offers.remember(query.trim());
-  await go(further(query.trim()));
+  await go({ ...further(query.trim()), narrowed });
   addOtherWords();
 }
 
@@ -71,24 +71,25 @@ function saysAlso(also) {
   go({ ...current(), also });
 }
 
-// What is added must be there: to add a word narrows.
+// What is added must be there: to add a word narrows. What lacks it follows below a line.
 function narrow(word) {
-  return refine({ add: `+${word}` });
+  return refine({ add: `+${word}` }, true);
 }
 
 // One round after another: each goes on from what the one before has found.
 let refining = Promise.resolve();
 
-function refine(change) {
-  refining = refining.then(() => refineNow(typeof change === "function" ? change() : change));
+function refine(change, narrowed = undefined) {
+  refining = refining.then(() => refineNow(typeof change === "function" ? change() : change, narrowed));
   return refining;
 }
 
-async function refineNow(change) {
+async function refineNow(change, narrowed = current().narrowed) {
   if (!change) return;
   try {
     const nothing = found?.keywords.length === change.drop?.length && !change.add?.length;
-    await search(nothing ? "" : (await ask("refinement", { q: current().query, ...change })).query);
+    const query = nothing ? "" : (await ask("refinement", { q: current().query, ...change })).query;
+    await search(query, narrowed);
     scrollTo({ top: 0 });
   } catch (error) {
     toast(error.message);
@@ -97,6 +98,10 @@ async function refineNow(change) {
 
 async function favour(hit) {
   if (await keep.setFavourite([hit.doc_id], hit.favourite)) grid.renew(hit.doc_id, { favourite: !hit.favourite });
+}
+
+function near() {
+  return go({ ...current(), picture: null, near: true });
 }
 
 function undo() {
@@ -118,10 +123,16 @@ async function step(by) {
 
 // What is shown
 
+// What the server is asked: the query, the order, and what may follow below a line.
+function questionOf({ query, also, sort, narrowed, near }) {
+  return JSON.stringify({ q: query, also, sort, ...(narrowed && { lacking: true }), ...(near && { maybe: true }) });
+}
+
 async function render() {
-  const { query, also, sort, picture } = current();
-  if (shown !== keyOf({ query, also }) || sorted !== sort) await load({ query, also, sort });
-  if (current().query !== query || current().sort !== sort) return;
+  const { query, picture } = current();
+  const question = questionOf(current());
+  if (shown !== question) await load(question);
+  if (questionOf(current()) !== question) return;
   if (picture) {
     const number = grid.numberOf(picture);
     viewer.show(picture, grid.hits[number], query, { first: number <= 0, last: number < 0 || number >= grid.total - 1 });
@@ -133,25 +144,21 @@ async function render() {
   document.title = query ? `${query} · lexsearch` : "lexsearch";
 }
 
-function keyOf({ query, also }) {
-  return JSON.stringify([query, ...also]);
-}
-
-async function load(view) {
-  const { query, also, sort } = view;
+async function load(question) {
   asking?.abort();
   const mine = asking = new AbortController();
-  shown = keyOf(view);
-  sorted = sort;
-  field.value = query;
+  const asked = JSON.parse(question);
+  shown = question;
+  sorted = asked.sort;
+  field.value = asked.q;
   byId("busy").classList.add("on");
   try {
-    const answer = await ask("search", { q: query, also, k: FIRST, sort }, mine.signal);
+    const answer = await ask("search", { ...asked, k: FIRST }, mine.signal);
     found = answer;
     setKeywords(answer.keywords);
     grid.clear();
     selection.clear();
-    grid.append(answer.hits, answer.total);
+    grid.append(answer.hits, answer.listed);
     say(answer);
   } catch (error) {
     if (error.name === "AbortError") return;
@@ -182,7 +189,10 @@ function draw(answer) {
   filters.show(answer, sorted);
   timeline.show(answer?.total || filters.lastMonth() ? sorted : "", filters.lastMonth());
   drawChips(answer, { search, undo, rounds });
-  drawEmpty(answer, { search, searchable: state.searchable(), addFolder: state.feedable() && state.show });
+  drawEmpty(answer, {
+    search, searchable: state.searchable(), addFolder: state.feedable() && state.show,
+    near: current().near ? null : near,
+  });
   end();
   drawBeside(answer);
 }
@@ -213,11 +223,10 @@ async function more() {
   const skip = grid.hits.length;
   if (loading || !found || skip >= Math.min(grid.total, MOST)) return;
   loading = true;
-  const before = [shown, sorted];
-  const { query, also, sort } = current();
+  const question = shown;
   try {
-    const answer = await ask("search", { q: query, also, k: Math.min(MORE, MOST - skip), skip, sort }, asking.signal);
-    if (shown === before[0] && sorted === before[1] && grid.hits.length === skip) {
+    const answer = await ask("search", { ...JSON.parse(question), k: Math.min(MORE, MOST - skip), skip }, asking.signal);
+    if (shown === question && grid.hits.length === skip) {
       if (!answer.hits.length) grid.total = skip; // some were removed meanwhile
       grid.append(answer.hits, grid.total);
       end();

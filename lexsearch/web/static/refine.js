@@ -29,7 +29,7 @@ export function drawSuggestions(words, add) {
 }
 
 // Nothing was found, or a keyword is unknown: say so, and offer what is near.
-export function drawEmpty(found, { search, searchable, addFolder }) {
+export function drawEmpty(found, { search, searchable, addFolder, near }) {
   const place = byId("empty");
   place.replaceChildren();
   place.hidden = true;
@@ -43,6 +43,9 @@ export function drawEmpty(found, { search, searchable, addFolder }) {
         "aria-label": `Search for ${word} instead, in ${count(pictures, "picture")}`,
       }, word, el("span", {}, String(pictures))))));
     }
+  }
+  if (found.unknown.length && near) {
+    place.append(el("p", {}, el("button", { type: "button", onclick: near }, "Show pictures that have near words")));
   }
   if (nothing) {
     if (!searchable) {
