@@ -48,10 +48,7 @@ with ray.RayRunner() as runner, lexsearch.open(index) as index:
 
 
 class Machines:
-    """A head that describes nothing, and machines with one CPU each.
-
-    address: for machines of the cluster. door: for others.
-    """
+    """A head that describes nothing, and machines with one CPU each."""
 
     def __init__(self, folder: str) -> None:
         path = os.pathsep.join((str(REPOSITORY), str(TESTS)))
@@ -62,9 +59,9 @@ class Machines:
             "PYTHONUNBUFFERED": "1",
             **OPEN,
         }
-        port, door = free_ports(2)
-        self.address, self.door = f"127.0.0.1:{port}", f"ray://127.0.0.1:{door}"
-        head = ("--head", f"--port={port}", f"--ray-client-server-port={door}", "--num-cpus=0")
+        [port] = free_ports(1)
+        self.address = f"127.0.0.1:{port}"
+        head = ("--head", f"--port={port}", "--num-cpus=0")
         self._head = self._start(*head, "--include-dashboard=false")
         self.nodes: list[subprocess.Popen[bytes]] = []
 
@@ -186,16 +183,6 @@ def test_a_picture_that_ends_its_process_is_named_and_the_others_go_on(
     assert report.captioned == len(index) == 5
 
 
-def test_a_machine_outside_the_cluster_gives_work_to_it(
-    machines: Machines, index: lexsearch.Index, photos: Path, tmp_path: Path
-) -> None:
-    numbered_pictures(photos, 3)
-    spec = CaptionerSpec("FakeCaptioner", {"log": shared_log(str(tmp_path / "log"))})
-    with RayRunner(machines.door) as runner:
-        assert index.add(photos, captioner=spec, runner=runner).captioned == 3
-    assert sum(kept(index).values()) == 3 * VIEWS
-
-
 def test_a_captioner_that_no_machine_can_open_ends_the_run_with_the_reason(
     index: lexsearch.Index, photos: Path, runner: RayRunner, tmp_path: Path
 ) -> None:
@@ -218,15 +205,3 @@ def test_the_command_names_the_runners(lexsearch_command: Run, photos: Path) -> 
     refused = lexsearch_command("index", photos, "--runner", "slurm")
     assert refused.returncode not in (0, 1)
     assert "ray://HOST:10001" in refused.stderr
-
-
-def test_machines_that_would_say_other_words_end_the_run(
-    machines: Machines, lexsearch_command: Run, photos: Path, environment: dict[str, str]
-) -> None:
-    """Here the tagger is a fake one, there the real one."""
-    numbered_pictures(photos, 2)
-    there = {**environment, "RAY_ADDRESS": machines.address, **OPEN}
-    done = lexsearch_command("index", photos, "--runner", "ray", "--crops", "none", env=there)
-    assert done.returncode == 4, done.stderr
-    assert "another machine describes as tagger" in done.stderr
-    assert "(raylet)" not in done.stdout
