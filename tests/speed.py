@@ -44,6 +44,7 @@ _MODULES = {
         "test_terminal",
     ),  # start processes
     *("test_baselines", "test_mllm", "test_models", "test_tagger"),  # load torch, or run networks
+    *("test_rewriter", "test_rewriter_losses"),
 }
 _MARKS = ("java", "process", "slow")
 

@@ -43,6 +43,7 @@ HOMES = {
     "opensearchpy": ("engines.opensearch",),
     "torch": ("captioners", "language", "evaluation", "rewriting"),
     "transformers": ("captioners", "language", "evaluation", "rewriting"),
+    "peft": ("rewriting.training",),
     "fastapi": ("web",),
     "starlette": ("web",),
     "click": ("cli",),

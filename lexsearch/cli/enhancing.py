@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from lexsearch.language.enhancing import Enhanced, Enhancer
     from lexsearch.language.remembered import Remembered
     from lexsearch.records import Results
+    from lexsearch.rewriting import Rewriter, Rewritten
 
 PATIENCE = 20.0
 MOST_RERANKED = 50
@@ -225,6 +226,51 @@ def say_meant(
             if words:
                 known = ", ".join(f"{one.word} ({one.count:,})" for one in words)
                 say(f"a language model takes {keyword!r} for: {known}")
+
+
+@contextmanager
+def opened_rewriter(
+    name: str,
+    llm: str | None,
+    llm_model: str | None,
+    fresh: bool,
+    patience: float | None = None,
+) -> Iterator[Rewriter]:
+    """The rewriter of a folder; of "llm", the model that is named, untrained."""
+    from lexsearch.language.remembered import Remembered
+    from lexsearch.rewriting import Rewriter
+
+    with ExitStack() as stack:
+        if name == "llm":
+            model, remembered = stack.enter_context(asked_model(llm, llm_model, patience=patience))
+            rewriter = Rewriter(model, remembered=remembered, fresh=fresh)
+        else:
+            remembered = Remembered()
+            stack.callback(remembered.close)
+            rewriter = Rewriter(name, remembered=remembered, fresh=fresh)
+            stack.callback(rewriter.close)
+        yield rewriter
+
+
+def rewritten_or_plain(text: str, name: str, **options: Any) -> Rewritten | None:
+    """For somebody who waits: the search as a rewriter says it, or None after a note why not."""
+    from lexsearch.errors import ModelError
+    from lexsearch.text.queries import parse
+
+    query = parse(text)
+    try:
+        with opened_rewriter(name, **options) as rewriter:
+            [rewritten] = rewriter.rewrite([query])
+    except ModelError as error:
+        note = str(error)
+    else:
+        if rewritten.text:
+            say(f"rewritten: {rewritten.text}")
+            return rewritten
+        note = rewritten.note
+    if note:
+        say(f"note: not rewritten: {note.rstrip('.')}; searched for the words as typed")
+    return None
 
 
 @click.command(

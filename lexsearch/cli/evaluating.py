@@ -17,6 +17,7 @@ from lexsearch.cli.enhancing import (
     asked_model,
     model_options,
     opened_enhancer,
+    opened_rewriter,
     record_options,
 )
 from lexsearch.cli.terminal import (
@@ -67,6 +68,7 @@ class Plan:
         "lexsearch evaluate --data dataset_flickr30k.json --task caption --json",
         "lexsearch evaluate --data VOCdevkit/VOC2007 --compare runs",
         "lexsearch evaluate --topics topics.tsv --qrels qrels.txt --enhance --fuse vote",
+        "lexsearch evaluate --topics topics.tsv --qrels qrels.txt --rewrite rewriter --fuse only",
         "lexsearch evaluate --data VOCdevkit/VOC2007 --images VOCdevkit/VOC2007/JPEGImages \\\n"
         "      --dense openai/clip-vit-large-patch14-336",
     )
@@ -143,6 +145,12 @@ class Plan:
     metavar="N",
     help="Let a language model put the first N of each ranking in order, by their captions.",
 )
+@click.option(
+    "--rewrite",
+    metavar="FOLDER|llm",
+    help="Search with what a rewriter makes of queries as well (docs/rewriting.md); llm: that of "
+    "--llm, untrained.",
+)
 @fuse_option
 @weight_option
 @model_options
@@ -177,6 +185,7 @@ def evaluate(
     compare: Path | None,
     enhance: bool,
     rerank: int | None,
+    rewrite: str | None,
     fuse: str,
     weight: float | None,
     llm: str | None,
@@ -216,6 +225,10 @@ def evaluate(
         raise click.UsageError("--dense needs --data and --images")
     if rerank and dense:
         raise click.UsageError("--rerank reads captions, which --dense has not")
+    if rewrite and enhance:
+        raise click.UsageError("give either --rewrite or --enhance")
+    if fuse == "only" and not rewrite:
+        raise click.UsageError("--fuse only goes with --rewrite")
     if names and topics:
         raise click.UsageError("--task is for --data; the task of --topics is their judgements")
     plan = (
@@ -239,6 +252,12 @@ def evaluate(
                 index, plan.wanted, only=only, mode=mode, match=match
             )
         counted: dict[str, Any] = {}
+        if rewrite:
+            from lexsearch.rewriting.source import RewrittenSource
+
+            rewriter = stack.enter_context(opened_rewriter(rewrite, llm, llm_model, fresh))
+            rewritten = RewrittenSource(source, rewriter, fuse, weight)
+            source = rewritten
         if enhance:
             from lexsearch.evaluation.enhanced import EnhancedSource
 
@@ -253,6 +272,8 @@ def evaluate(
             source = reranked = RerankedSource(source, captions_of, ask, rerank)
         keep = stack.enter_context(_runs(trec))
         outcomes = run(source, plan.tasks, progress, keep)
+        if rewrite:
+            counted["not_rewritten"] = rewritten.not_rewritten
         if enhance:
             counted["not_enhanced"] = enhanced.not_enhanced
         if rerank:

@@ -20,6 +20,7 @@ from lexsearch.cli.enhancing import (
     patience_option,
     record_options,
     reranked_or_plain,
+    rewritten_or_plain,
     say_meant,
 )
 from lexsearch.cli.terminal import (
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from lexsearch.index import Index
-    from lexsearch.records import Hit, Results
+    from lexsearch.records import Hit, Query, Results
     from lexsearch.searching.searcher import Match
     from lexsearch.searching.snapshot import Sort
     from lexsearch.storage.status import PictureInfo
@@ -80,6 +81,7 @@ class _Words(click.Command):
         "lexsearch query 'a dog on the beach' -k 50 --json",
         "lexsearch query 'text:\"no parking\", date:2023-07'",
         "lexsearch query 'family gathering' --also 'people eat at a long table'",
+        "lexsearch query 'a man anticipates a ball' --rewrite rewriter",
         "lexsearch query dog -i",
         "lexsearch query dog --paths -0 | xargs -0 ls -l",
         "lexsearch query dog --sheet dogs.png",
@@ -122,6 +124,12 @@ class _Words(click.Command):
     type=click.IntRange(2, MOST_RERANKED),
     metavar="N",
     help="Let a language model put the first N hits in order, by their captions.",
+)
+@click.option(
+    "--rewrite",
+    metavar="FOLDER|llm",
+    help="Search with what a rewriter makes of the query as well (docs/rewriting.md); llm: that of "
+    "--llm, untrained.",
 )
 @model_options
 @patience_option
@@ -166,6 +174,7 @@ def query(
     weight: float | None,
     enhance: bool,
     rerank: int | None,
+    rewrite: str | None,
     llm: str | None,
     llm_model: str | None,
     batches: int,
@@ -207,6 +216,12 @@ def query(
         raise click.UsageError("--sort is for one search")
     if but is not None and (topics or interactive or trec or also or enhance or match):
         raise click.UsageError("--but goes with like:PICTURE and -k alone")
+    if rewrite and (topics or interactive or trec or enhance or but is not None):
+        raise click.UsageError(
+            "--rewrite is for one search; for many: lexsearch evaluate --rewrite"
+        )
+    if fuse == "only" and not rewrite:
+        raise click.UsageError("--fuse only goes with --rewrite")
     enhanced = None
     if enhance:
         enhanced = enhanced_or_plain(
@@ -221,10 +236,20 @@ def query(
         )
     if enhanced:
         also, weight = (*also, *enhanced.sentences), enhanced.weight(fuse, weight)
-    if maybe and (
-        topics or trec or interactive or match or also or but or rerank or mode == "paper"
-    ):
+    elsewhere = topics or trec or interactive or match or also or but or rerank or rewrite
+    if maybe and (elsewhere or mode == "paper"):
         raise click.UsageError("--maybe goes with an everyday search alone")
+    searched: str | Query = asked
+    if rewrite and (
+        rewritten := rewritten_or_plain(
+            asked, rewrite, llm=llm, llm_model=llm_model, fresh=fresh, patience=patience
+        )
+    ):
+        if fuse == "only":
+            searched = rewritten.alone
+        else:
+            also, weight = (*also, rewritten.text), 1.0 if weight is None else weight
+    fuse = "sum" if fuse == "only" else fuse
     if not (topics or interactive):
         search_once(path, asked, mode)
     from lexsearch.index import Index
@@ -253,7 +278,7 @@ def query(
             results = index.compose(_picture_of(asked), but, count)
         else:
             results = index.search(
-                asked,
+                searched,
                 count,
                 mode=mode,
                 match=match or "best",

@@ -85,10 +85,11 @@ mode_option = click.option(
 )
 fuse_option = click.option(
     "--fuse",
-    type=click.Choice(["sum", "vote", "rrf"]),
+    type=click.Choice(["sum", "vote", "rrf", "only"]),
     default="sum",
     show_default=True,
-    help="How several sentences make one list: by scores, votes or places.",
+    help="How several sentences make one list: by scores, votes or places; only: the rewrite of "
+    "--rewrite in place of the query.",
 )
 weight_option = click.option(
     "--weight",

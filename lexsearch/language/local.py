@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import logging
 from collections.abc import Sequence
 from importlib.util import find_spec
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,8 @@ from lexsearch.language import Ask, LanguageModel
 from lexsearch.text.answers import answer_of
 
 SMOLLM2 = "smollm2"
+_AT_ONCE = 16
+log = logging.getLogger("lexsearch")
 _SMOLLM2_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 
 
@@ -39,14 +43,21 @@ class Local(LanguageModel):
         return self._name
 
     def ask(self, asked: Sequence[Ask]) -> list[str | ModelError]:
-        return [self._one(ask) for ask in asked]
+        answers: list[str | ModelError] = []
+        for limit, part in groupby(asked, key=_together):
+            each, size = list(part), _AT_ONCE if limit else 1
+            for start in range(0, len(each), size):
+                answers += self._some(each[start : start + size])
+        return answers
 
-    def _one(self, ask: Ask) -> str | ModelError:
+    def _some(self, asked: Sequence[Ask]) -> Sequence[str | ModelError]:
+        """Questions that are answered at once: those whose answer is the likeliest one."""
         import torch
 
+        [ask, *_] = asked
         if ask.pictures:
-            return ModelError(f"{self.note} reads words alone; pictures need a server (--llm URL)")
-        tokens = self._tokens(ask).to(self._device)
+            return [ModelError(f"{self.note} reads words alone; pictures need a server")]
+        tokens = self._tokens(asked).to(self._device)
         how: dict[str, Any] = {"do_sample": False}
         if ask.temperature:
             torch.manual_seed(ask.seed)
@@ -60,20 +71,41 @@ class Local(LanguageModel):
                     pad_token_id=self._tokenizer.pad_token_id,
                 )
         except torch.OutOfMemoryError:
-            return ModelError(f"{self.note} needs more memory than there is; choose a smaller one")
-        answer = said[0, tokens["input_ids"].shape[1] :]
-        return answer_of(self._tokenizer.decode(answer, skip_special_tokens=True), [ask.user])
+            if self._device == "cpu":
+                error = f"{self.note} needs more memory than there is; choose a smaller one"
+                return [ModelError(error)] * len(asked)
+            log.warning("%s does not fit the GPU, and goes on without", self.note)
+            self._device = "cpu"
+            self._model = self._model.to("cpu")
+            return self._some(asked)
+        answers = said[:, tokens["input_ids"].shape[1] :]
+        texts = self._tokenizer.batch_decode(answers, skip_special_tokens=True)
+        return [answer_of(text, [one.user]) for text, one in zip(texts, asked, strict=True)]
 
-    def _tokens(self, ask: Ask) -> Any:
+    def _tokens(self, asked: Sequence[Ask]) -> Any:
+        """Padded at the left, so that answers begin at one place."""
+        texts = list(map(self._text, asked))
+        has_template = self._tokenizer.chat_template is not None
+        self._tokenizer.padding_side = "left"
+        return self._tokenizer(
+            texts, padding=True, add_special_tokens=not has_template, return_tensors="pt"
+        )
+
+    def _text(self, ask: Ask) -> str:
         turns = [{"role": "user", "content": ask.user}]
         if ask.system:
             turns.insert(0, {"role": "system", "content": ask.system})
         if self._tokenizer.chat_template is None:
-            text = "\n\n".join(turn["content"] for turn in turns)
-            return self._tokenizer(f"{text}\n", return_tensors="pt")
-        return self._tokenizer.apply_chat_template(
-            turns, add_generation_prompt=True, return_tensors="pt", return_dict=True
+            return "\n\n".join(turn["content"] for turn in turns) + "\n"
+        text: str = self._tokenizer.apply_chat_template(
+            turns, add_generation_prompt=True, tokenize=False
         )
+        return text
+
+
+def _together(ask: Ask) -> int:
+    """The limit of tokens of questions that may be answered at once; 0 for one that may not."""
+    return 0 if ask.temperature or ask.pictures else ask.max_tokens
 
 
 def causal_model(name: str) -> tuple[Any, Any]:

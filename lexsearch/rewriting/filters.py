@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Collection
 
+from lexsearch.text.analysis import STOP_WORDS
 from lexsearch.text.asking import GRAMMAR
 from lexsearch.text.words import words_of
 
@@ -53,4 +54,4 @@ def _foreign(text: str) -> bool:
 def new_words(text: str, query: str, captions: Collection[str]) -> int:
     """How many telling words a text has from a picture's captions that the query has not."""
     said = {word for caption in captions for word in words_of(caption)}
-    return len((set(words_of(text)) & said) - set(words_of(query)) - GRAMMAR)
+    return len((set(words_of(text)) & said) - set(words_of(query)) - GRAMMAR - STOP_WORDS)

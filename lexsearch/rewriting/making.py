@@ -114,7 +114,8 @@ class _Work:
 class PairMaker:
     """Makes pairs of queries with a retriever and a language model.
 
-    similarity: None looks at no meaning. remembered: answers that were given before.
+    similarity: None looks at no meaning. remembered: answers that were given before. fresh: ask
+        anew.
     """
 
     def __init__(
@@ -126,6 +127,7 @@ class PairMaker:
         *,
         similarity: Similarity | None = None,
         remembered: Remembered | None = None,
+        fresh: bool = False,
     ) -> None:
         self._retriever = retriever
         self._model = model
@@ -133,6 +135,7 @@ class PairMaker:
         self._settings = settings
         self._similarity = similarity
         self._remembered = remembered
+        self._fresh = fresh
         self._made = Made()
 
     def make(
@@ -278,7 +281,13 @@ class PairMaker:
         return self._similarity.between(query, [text])[0] if self._similarity else None
 
     def _asked(self, questions: Sequence[Ask]) -> list[str | ModelError]:
-        return ask_all(self._model, questions, lambda answer: True, remembered=self._remembered)
+        return ask_all(
+            self._model,
+            questions,
+            lambda answer: True,
+            remembered=self._remembered,
+            fresh=self._fresh,
+        )
 
 
 def _shortened(captions: Sequence[str]) -> list[str]:

@@ -1,0 +1,1 @@
+"""A rewriter is trained: on the best rewrites, on their order, then by its own tries."""
