@@ -23,10 +23,10 @@ CAPTIONS = {
     "a": "a red bus and a dog",
     "b": "a bus, a bus, a bus",
     "c": "a dog sleeps",
-    "d": "a cat",
+    "d": "a teapot",
     "e": "nothing of note",
 }
-TOPICS = "t1\tbus\nt2\tdog, bus\nt3\tzebra\n"
+TOPICS = "t1\tbus\nt2\tdog, bus\nt3\tquasar\n"
 QRELS = "t1 0 a 1\nt1 0 b 1\nt2 0 a 1\nt2 0 e 1\nt3 0 d 1\n"
 
 
