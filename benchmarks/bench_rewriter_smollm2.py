@@ -1,6 +1,6 @@
 """A real language model of 135 million weights learns to say rare words plainly.
 
-    benchmarks/bench_rewriter_smollm2.py                 # an hour on a core
+    benchmarks/bench_rewriter_smollm2.py
     benchmarks/bench_rewriter_smollm2.py --steps 70 --pairs 600
 
 Documents are four human captions of each picture of coco-val2017; the fifth is the query, with one
