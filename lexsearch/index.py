@@ -129,7 +129,8 @@ class Index:
     def _refuse_other_folders(self) -> None:
         if settings_file(self.path).exists() or not self.path.is_dir():
             return
-        if any(self.path.iterdir()):
+        half_made = settings_file(self.path).with_suffix(".part").name  # by one that was killed
+        if any(file.name != half_made for file in self.path.iterdir()):
             raise IndexNotFound(f"{self.path} is a folder, but not a lexsearch index")
 
     @property

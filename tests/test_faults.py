@@ -128,9 +128,11 @@ lexsearch.cli.main()
 """
     numbered_pictures(photos, 60)
     process = start(program, environment, "index", photos, "--index", tmp_path / "index")
-    time.sleep(3)
+    while not any((tmp_path / "index" / "captions").glob("*.parquet")):
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=30)
+    _, said = process.communicate()
     assert process.returncode == 130, said
     assert "Traceback" not in said
     assert "stopped" in said

@@ -940,6 +940,14 @@ class TestOpening:
             lexsearch.open(tmp_path)
         assert os.listdir(tmp_path) == ["thesis.tex"]
 
+    def test_one_that_was_killed_while_it_was_made_is_made_again(self, tmp_path, captioner, photos):
+        (tmp_path / "index").mkdir()
+        (tmp_path / "index" / "index.part").write_text("{")
+        picture(photos / "sea.png", "blue")
+        with lexsearch.open(tmp_path / "index") as index:
+            index.add(photos, captioner=captioner)
+            assert len(index) == 1
+
     @pytest.mark.parametrize("text", ["", " ", ",", " , ,"])
     def test_an_empty_query_is_an_error(self, index, text):
         with pytest.raises(QueryError, match="nothing to search for"):
