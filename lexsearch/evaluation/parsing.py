@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import cache
+from importlib import metadata
 from itertools import chain
 from typing import Any
 
@@ -45,10 +46,8 @@ def _pipeline() -> Any:
 
 def version() -> str:
     """Of what parses, for those who want the same again."""
-    import spacy
-
     meta = _pipeline().meta
-    return f"spacy {spacy.__version__}, {meta['lang']}_{meta['name']} {meta['version']}"
+    return f"spacy {metadata.version('spacy')}, {meta['lang']}_{meta['name']} {meta['version']}"
 
 
 def parse(texts: Iterable[str]) -> Iterator[Any]:
