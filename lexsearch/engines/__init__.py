@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from lexsearch.engines.nodes import ScoredQuery, Term
 from lexsearch.records import Document, Passage
@@ -164,9 +164,11 @@ class Engine(ABC):
     `lexsearch.engines.scoring.Scorer`.
 
     analyzer: makes the terms that the index has, without looking at it.
+    is_far: each question is a round trip, so that one large question costs less than two small ones.
     """
 
     analyzer: Analyzer
+    is_far: ClassVar[bool] = False
 
     @abstractmethod
     def search(self, query: ScoredQuery, k: int) -> TopDocs:

@@ -84,9 +84,10 @@ class Scorer:
 
     def having_all(self, wanted: EngineQuery, k: int) -> TopDocs | None:
         """The same, where k documents have all of several concepts: those come before all others,
-        whatever others have in place of what they lack. None where they are fewer, or k is large.
+        whatever others have in place of what they lack. None where they are fewer, or k is large,
+        or the engine far away: to count all that match is another question.
         """
-        if len(wanted.concepts) < 2 or k > _FEW:
+        if len(wanted.concepts) < 2 or k > _FEW or self._engine.is_far:
             return None
         query = self.query(wanted, len(wanted.concepts))
         best = self._engine.search(query, k).best if query else []

@@ -71,6 +71,8 @@ class OpenSearchEngine(Engine):
     One query keeps one index for its counts and its search, also while another is put in its place.
     """
 
+    is_far = True
+
     def __init__(self, address: str, analyzer: Analyzer) -> None:
         self.analyzer = analyzer
         self._address = read_address(address)
