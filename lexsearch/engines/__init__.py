@@ -164,7 +164,7 @@ class Engine(ABC):
     `lexsearch.engines.scoring.Scorer`.
 
     analyzer: makes the terms that the index has, without looking at it.
-    is_far: each question is a round trip, so that one large question costs less than two small ones.
+    is_far: each question is a round trip: one large question costs less than two small ones.
     """
 
     analyzer: Analyzer
