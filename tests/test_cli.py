@@ -426,7 +426,7 @@ def test_the_shape_of_evidence_as_json(ask: Run) -> None:
     first, second, third = map(json.loads, ask("query", "dog, couch", "--json").stdout.splitlines())
     assert (first["doc_id"], first["missing"]) == ("room", [])
     dog, couch = first["evidence"]
-    assert list(dog) == ["keyword", "words", "crops", "share", "box"]
+    assert list(dog) == ["keyword", "words", "crops", "share", "box", "doubtful"]
     assert (dog["keyword"], dog["words"]) == ("dog", ["dog", "puppy"])
     assert dog["crops"] == ["whole", "left half", "top left quarter"]
     assert dog["box"] == [0, 0, 200, 150]

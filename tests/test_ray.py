@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -190,6 +192,22 @@ def test_a_captioner_that_no_machine_can_open_ends_the_run_with_the_reason(
     spec = CaptionerSpec("Unloadable", {"log": shared_log(str(tmp_path / "log"))})
     with pytest.raises(CaptionerUnavailable, match="there is no model on this machine"):
         index.add(photos, captioner=spec, runner=runner)
+
+
+def test_java_in_this_process_outlives_the_cluster(machines: Machines) -> None:
+    """It answers faults of memory itself, that are part of how it runs."""
+
+    def handlers() -> list[bytes]:
+        libc, action = ctypes.CDLL(None), ctypes.create_string_buffer(256)
+        return [
+            (libc.sigaction(number, None, action), action.raw[:8])[1]
+            for number in (signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL)
+        ]
+
+    before = handlers()
+    with RayRunner():
+        assert handlers() == before
+    assert handlers() == before
 
 
 def test_a_machine_that_does_not_see_the_pictures_says_so(tmp_path: Path) -> None:

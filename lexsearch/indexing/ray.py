@@ -11,12 +11,15 @@ All machines see the pictures under the same paths, and have the same lexsearch 
 
 from __future__ import annotations
 
+import ctypes
 import logging
 import os
+import signal
 import threading
 import time
 from collections import Counter, deque
 from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
 from itertools import islice
 from queue import Empty, SimpleQueue
 from types import TracebackType
@@ -35,9 +38,30 @@ _FEWEST = 16  # jobs that are handed over at once, at least
 _BATCHES = 2  # that come to a lot
 _LOTS = 2  # in the hands of a describer
 _MOST_DEATHS = 3  # of describers of one machine, or over one picture
+_SIGACTION = 256  # bytes, more than C's `struct sigaction` has anywhere
 _WITH_GPUS = ("mllm",)  # captioners that run on GPUs of their machine
 
 log = logging.getLogger("lexsearch")
+
+
+@contextmanager
+def _signals_kept() -> Iterator[None]:
+    """Ray takes over what happens at faults of memory, and takes its own away at the end. Java in
+    this process lives by such faults, and would die of the next one.
+    """
+    if os.name == "nt":  # has no such signals
+        yield
+        return
+    libc = ctypes.CDLL(None)
+    faults = (signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL)
+    kept = {number: ctypes.create_string_buffer(_SIGACTION) for number in faults}
+    for number, action in kept.items():
+        libc.sigaction(number, None, action)
+    try:
+        yield
+    finally:
+        for number, action in kept.items():
+            libc.sigaction(number, action, None)
 
 
 class RayRunner:
@@ -64,7 +88,10 @@ class RayRunner:
 
         if not ray.is_initialized():
             try:
-                ray.init(self._address or None, log_to_driver=False, logging_level=logging.ERROR)
+                with _signals_kept():
+                    ray.init(
+                        self._address or None, log_to_driver=False, logging_level=logging.ERROR
+                    )
             except (OSError, RuntimeError, ValueError) as error:
                 raise LexsearchError(
                     f"the Ray cluster {self._address or 'of this machine'} cannot be used "
@@ -85,7 +112,8 @@ class RayRunner:
         if self._is_ours:
             import ray
 
-            ray.shutdown()
+            with _signals_kept():
+                ray.shutdown()
             ray._private.worker._worker_logs_enabled = True
 
     def run(
