@@ -28,11 +28,13 @@ __all__ = [
     "Passage",
     "PictureCopy",
     "Progress",
+    "ProgressCallback",
     "Query",
     "Results",
     "Suggestion",
     "UnmatchedKeyword",
     "View",
+    "unheard",
 ]
 
 WHOLE = "whole"
@@ -408,6 +410,13 @@ class Progress(NamedTuple):
     note: str = ""
     share: float | None = None
     left: float | None = None
+
+
+ProgressCallback = Callable[[Progress], None]
+
+
+def unheard(progress: Progress) -> None:
+    """A ProgressCallback for those who do not ask how far it is."""
 
 
 class Failure(NamedTuple):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Run
+from latest import Latest
 
 from lexsearch.engines import (
     Concept,
@@ -15,20 +16,23 @@ from lexsearch.engines import (
     open_writer,
 )
 from lexsearch.engines.fields import SAID
-from lexsearch.engines.lucene import LuceneEngine, layout
+from lexsearch.engines.lucene import layout
 from lexsearch.engines.nodes import Term
 from lexsearch.engines.scoring import Scorer
 from lexsearch.errors import EngineBroken, EngineOutdated, IndexLocked, QueryTooLarge
 from lexsearch.records import Box, Document, Passage
 
 
-class Held(LuceneEngine):
+class Held(Latest):
     """An engine, and the writer of its index."""
 
     def __init__(self, folder: Path) -> None:
         self.writer = open_writer(folder)
-        super().__init__(folder)
-        self.scorer = Scorer(self)
+        super().__init__(open_engine(folder))
+
+    @property
+    def scorer(self) -> Scorer:
+        return Scorer(self.now)
 
     def update(self, documents: Iterable[Document]) -> None:
         self.writer.update(documents)
@@ -246,9 +250,11 @@ def test_an_index_made_in_another_way_is_refused_until_it_is_replaced(
     reader.close()
 
 
-def test_readers_see_the_old_index_until_it_is_replaced_and_then_the_new(engine: Held) -> None:
+def test_readers_see_the_old_index_until_it_is_replaced_and_then_the_new(
+    engine: Held, tmp_path: Path
+) -> None:
     hold(engine, a="cat", b="cat")
-    state = engine.state()
+    before = open_engine(tmp_path / "lucene")
     seen = []
 
     def documents() -> Iterator[Document]:
@@ -261,7 +267,8 @@ def test_readers_see_the_old_index_until_it_is_replaced_and_then_the_new(engine:
     assert seen == [["a", "b"]] * 4
     assert found(engine, "cat") == []
     assert len(found(engine, "dog", k=2000)) == engine.count() == 1000
-    assert engine.state() != state
+    assert (found(before, "cat"), before.is_current()) == (["a", "b"], False)
+    before.close()
 
 
 def test_a_replacement_that_fails_leaves_the_old_index(engine: Held, tmp_path: Path) -> None:
@@ -352,10 +359,14 @@ def test_changes_are_seen_by_others_after_commit_only(engine: Held, tmp_path: Pa
     hold(engine, a="cat")
     reader = open_engine(tmp_path / "lucene")
     engine.update([Document("b", "cat")])
-    assert found(reader, "cat") == ["a"]
+    assert reader.is_current()
     engine.commit()
-    assert found(reader, "cat") == ["a", "b"]
+    assert not reader.is_current()
+    newer = reader.reopened()
+    assert (found(reader, "cat"), found(newer, "cat")) == (["a"], ["a", "b"])
     reader.close()
+    assert found(newer, "cat") == ["a", "b"]
+    newer.close()
 
 
 def test_what_is_not_committed_is_dropped(tmp_path: Path) -> None:

@@ -7,18 +7,18 @@ deleted documents, and OpenSearch, on a real node, give the same documents and s
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from latest import Latest
 from nodes import Nodes
 
 from lexsearch.engines import (
     Concept,
-    Engine,
     EngineQuery,
     EngineWriter,
     TopDocs,
@@ -52,7 +52,7 @@ from lexsearch.text.queries import parse
 class Held(NamedTuple):
     """An index, open for reading and writing."""
 
-    engine: Engine
+    engine: Latest
     writer: EngineWriter
     counts_dead: bool = True  # documents that are deleted, until its parts are joined
 
@@ -68,12 +68,12 @@ class Held(NamedTuple):
 
 def lucene(tmp: Path) -> Held:
     writer = open_writer(tmp / "lucene")
-    return Held(open_engine(tmp / "lucene"), writer)
+    return Held(Latest(open_engine(tmp / "lucene")), writer)
 
 
 def memory(tmp: Path) -> Held:
     writer = open_writer(f"memory:{tmp}")
-    return Held(open_engine(f"memory:{tmp}"), writer)
+    return Held(Latest(open_engine(f"memory:{tmp}")), writer)
 
 
 def opensearch(tmp: Path, nodes: Nodes) -> Held:
@@ -81,7 +81,7 @@ def opensearch(tmp: Path, nodes: Nodes) -> Held:
     name = re.sub("[^a-z0-9]", "-", tmp.name.lower()).strip("-")
     address = f"opensearch+http://{nodes.hosts}/{name}?shards=2"
     writer = open_writer(address)
-    return Held(open_engine(address), writer, counts_dead=False)
+    return Held(Latest(open_engine(address)), writer, counts_dead=False)
 
 
 def opened(engine: str, tmp: Path, request: pytest.FixtureRequest) -> Held:
@@ -319,17 +319,33 @@ def found(held: Held, *texts: str, k: int = 10) -> list[str]:
 
 
 def test_changes_are_seen_after_the_commit_alone(held: Held) -> None:
-    state = held.engine.state()
-    assert held.engine.state() == state
     held.writer.update([Document("b", "a cat")])
-    assert (found(held, "cat"), held.engine.state()) == ([], state)
+    assert found(held, "cat") == []
+    assert held.engine.is_current()
     held.writer.commit()
+    assert not held.engine.is_current()
     assert found(held, "cat") == ["b"]
-    assert held.engine.state() != state
     held.writer.update([Document("b", "a dog"), Document("c", "a cat")])
     held.writer.delete(["a", "unknown"])
     held.writer.commit()
     assert (found(held, "cat"), found(held, "dog")) == (["c"], ["b"])
+
+
+@pytest.mark.parametrize("kind", [memory, lucene])
+def test_an_engine_stays_at_its_moment(kind: Callable[[Path], Held], tmp_path: Path) -> None:
+    held = kind(tmp_path)
+    hold(held, a="a cat")
+    before = held.engine.now.reopened()
+    hold(held, a="a dog", b="a cat")
+    held.writer.replace([Document("c", "a bird")])
+    scorer = Scorer(before)
+    [hit] = scorer.search(EngineQuery((Concept((Variant("cat"),)),)), 9).best
+    assert hit.doc_id == "a"
+    assert (before.count(), before.frequencies([Term(SAID, "dog")])) == (1, {Term(SAID, "dog"): 0})
+    assert [row.passages[0].text for row in before.stored("a")] == ["a cat"]
+    before.close()
+    held.writer.close()
+    held.engine.close()
 
 
 def test_a_replacement_takes_the_place_of_all(held: Held) -> None:

@@ -293,6 +293,7 @@ def test_a_broken_text_index_is_said_by_a_search_and_made_again_by_a_command(
     files = sorted(index.path.rglob("*"))
     with pytest.raises((EngineBroken, EngineOutdated), match="lexsearch reindex"):
         index.search("red")
+    index.close()
     assert sorted(index.path.rglob("*")) == files, "a search changes nothing"
     index.reindex()
     assert_whole(index, 6)

@@ -950,6 +950,7 @@ class TestOpening:
 
     @pytest.mark.parametrize("text", ["", " ", ",", " , ,"])
     def test_an_empty_query_is_an_error(self, index, text):
+        index.import_captions([json.dumps({"doc_id": "1", "text": "a cat"})])
         with pytest.raises(QueryError, match="nothing to search for"):
             index.search(text)
 

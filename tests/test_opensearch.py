@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from conftest import Run
 from fakes import FakeCaptioner, picture
+from latest import Latest
 from nodes import Nodes
 from opensearchpy.exceptions import ConnectionTimeout
 
@@ -55,10 +56,15 @@ def writer(address: str) -> Iterator[OpenSearchWriter]:
 
 
 @pytest.fixture
-def engine(address: str, writer: OpenSearchWriter) -> Iterator[OpenSearchEngine]:
-    engine = OpenSearchEngine(address, writer.analyzer)
+def engine(address: str, writer: OpenSearchWriter) -> Iterator[Latest]:
+    engine = Latest(OpenSearchEngine(address, writer.analyzer))
     yield engine
     engine.close()
+
+
+def indexes(writer: OpenSearchWriter) -> list[str]:
+    """Behind the writer's name, and left by it."""
+    return list(writer._cluster.ask("GET", f"/{writer._address.name}-*"))
 
 
 def hold(writer: OpenSearchWriter, *documents: Document) -> None:
@@ -143,7 +149,7 @@ def test_an_index_of_something_else_is_left_alone(nodes: Nodes) -> None:
 
 
 def test_more_hits_than_a_page_are_one_list(
-    writer: OpenSearchWriter, engine: OpenSearchEngine, monkeypatch: pytest.MonkeyPatch
+    writer: OpenSearchWriter, engine: Latest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hold(writer, *(Document(f"{n:02}", "cat " * (1 + n % 3)) for n in range(20)))
     query = ScoredQuery(Term("contents", "cat"))
@@ -154,9 +160,7 @@ def test_more_hits_than_a_page_are_one_list(
     assert engine.search(query, 1000) == whole
 
 
-def test_ids_and_terms_of_any_length_come_back(
-    writer: OpenSearchWriter, engine: OpenSearchEngine
-) -> None:
+def test_ids_and_terms_of_any_length_come_back(writer: OpenSearchWriter, engine: Latest) -> None:
     ids = ["long" * 500, "käse/ \n ☃", "a"]
     hold(writer, *(Document(one, "x" * 255 + " cat") for one in ids))
     assert [doc_id for doc_id, _ in engine.search(EVERYTHING, 10).best] == sorted(ids)
@@ -168,7 +172,7 @@ def test_ids_and_terms_of_any_length_come_back(
 
 
 def test_a_document_that_the_cluster_does_not_take_is_named_and_others_go_on(
-    writer: OpenSearchWriter, engine: OpenSearchEngine, caplog: pytest.LogCaptureFixture
+    writer: OpenSearchWriter, engine: Latest, caplog: pytest.LogCaptureFixture
 ) -> None:
     refused = Document("b" * 40_000, "a cat", paths=("/photos/bad.jpg",))
     hold(writer, Document("a", "a cat"), refused, Document("c", "a cat"))
@@ -177,7 +181,7 @@ def test_a_document_that_the_cluster_does_not_take_is_named_and_others_go_on(
 
 
 def test_a_query_of_too_many_words_is_told_from_a_failure(
-    writer: OpenSearchWriter, engine: OpenSearchEngine
+    writer: OpenSearchWriter, engine: Latest
 ) -> None:
     hold(writer, Document("a", "a cat"))
     each = tuple(Term("contents", f"word{n}") for n in range(3000))
@@ -245,28 +249,30 @@ def searched(engine: OpenSearchEngine, text: str, k: int) -> TopDocs:
 
 
 def test_a_reader_elsewhere_sees_commits_and_a_replacement(
-    address: str,
     writer: OpenSearchWriter,
-    engine: OpenSearchEngine,
+    engine: Latest,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(engine_module, "_LOOK", 3600.0)
     hold(writer, Document("a", "a cat"))
-    before = engine.state()
+    assert engine.count() == 1
     monkeypatch.setattr(OpenSearchWriter, "_tell_own", lambda self: None)  # as another process
     hold(writer, Document("b", "a cat"))
+    assert engine.count() == 1
     monkeypatch.setattr(engine_module, "_LOOK", 0.0)
-    assert engine.state() != before
     assert engine.count() == 2
+    monkeypatch.setattr(engine_module, "_LOOK", 3600.0)
     writer.replace([Document("c", "a cat")])
     with pytest.raises(EngineBroken):  # in the moment of the replacement: ask again
         engine.search(EVERYTHING, 10)
     assert [doc_id for doc_id, _ in engine.search(EVERYTHING, 10).best] == ["c"]
-    [made] = engine._cluster.ask("GET", f"/{read_address(address).name}-*")
-    assert made == engine.state().concrete  # nothing is left behind
+    [made] = indexes(writer)
+    assert isinstance(engine.now, OpenSearchEngine)
+    assert made == engine.now.made.concrete  # nothing is left behind
 
 
 def test_a_replacement_that_fails_leaves_what_was_there(
-    address: str, writer: OpenSearchWriter, engine: OpenSearchEngine
+    writer: OpenSearchWriter, engine: Latest
 ) -> None:
     hold(writer, Document("a", "a cat"))
 
@@ -277,13 +283,13 @@ def test_a_replacement_that_fails_leaves_what_was_there(
     with pytest.raises(ValueError, match="no more"):
         writer.replace(broken())
     assert [doc_id for doc_id, _ in engine.search(EVERYTHING, 10).best] == ["a"]
-    assert len(engine._cluster.ask("GET", f"/{read_address(address).name}-*")) == 1
+    assert len(indexes(writer)) == 1
     hold(writer, Document("c", "a dog"))
     assert engine.count() == 2
 
 
 def test_what_was_done_though_its_answer_was_lost_is_not_done_twice(
-    writer: OpenSearchWriter, engine: OpenSearchEngine, monkeypatch: pytest.MonkeyPatch
+    writer: OpenSearchWriter, engine: Latest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hold(writer, Document("a", "a cat"))
     perform = writer._cluster._transport.perform_request
@@ -306,18 +312,19 @@ def test_what_was_done_though_its_answer_was_lost_is_not_done_twice(
 
 
 def test_a_warm_query_with_passages_takes_two_round_trips(
-    writer: OpenSearchWriter, engine: OpenSearchEngine, monkeypatch: pytest.MonkeyPatch
+    writer: OpenSearchWriter, engine: Latest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     passages = tuple(map(Passage, ("a red bus at the stop", "a traffic light")))
     contents = "\n".join(passage.text for passage in passages)
     hold(writer, *(Document(str(n), contents, passages) for n in range(20)))
-    searcher = Searcher(engine, Lexicon(engine.analyzer.terms))
+    searcher = Searcher(engine.now, Lexicon(engine.analyzer.terms))
     asked: list[str] = []
     monkeypatch.setattr(cluster.Cluster, "ask", counted(cluster.Cluster.ask, asked))
     query = parse("bus, traffic light")
     searcher.find(query, 10, "best", "best")
-    engine._now.looked -= 5
     asked.clear()
+    monkeypatch.setattr(engine_module, "_LOOK", 0.0)
+    assert engine.is_current()
     found = searcher.find(query, 10, "best", "best")
     assert len(found.documents) == len([row for row in found.stored if row.passages]) == 10
     assert len(asked) == 2, asked

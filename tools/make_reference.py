@@ -55,13 +55,25 @@ def _described(thing: object, name: str, level: str) -> str:
     node = _node(thing)
     parts = [f"{level} {name}\n", f"```py\n{_signature(node, name)}\n```\n", _prose(thing, name)]
     if isinstance(node, ast.ClassDef):
-        for method in node.body:
-            if isinstance(method, ast.FunctionDef) and not method.name.startswith("_"):
-                inner = inspect.getattr_static(thing, method.name)
-                found = getattr(inner, "fget", None) or getattr(inner, "__func__", inner)
-                if inspect.getdoc(found):
-                    parts.append(_described(found, f"{name}.{method.name}", level + "#"))
+        for method in filter(_is_public, map(_method, node.body)):
+            inner = inspect.getattr_static(thing, method)
+            found = getattr(inner, "fget", None) or getattr(inner, "__func__", inner)
+            if inspect.getdoc(found):
+                parts.append(_described(found, f"{name}.{method}", level + "#"))
     return "\n".join(parts)
+
+
+def _method(node: ast.stmt) -> str:
+    """The name of a method, defined here or passed on (lexsearch.searching.doors), or ""."""
+    if isinstance(node, ast.FunctionDef):
+        return node.name
+    if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
+        return ast.unparse(node.targets[0])
+    return ""
+
+
+def _is_public(name: str) -> bool:
+    return bool(name) and not name.startswith("_")
 
 
 def _node(thing: object) -> ast.ClassDef | ast.FunctionDef:
@@ -97,7 +109,7 @@ def _arguments(arguments: ast.arguments) -> Iterator[str]:
     given = [*arguments.posonlyargs, *arguments.args]
     defaults = [None] * (len(given) - len(arguments.defaults)) + list(arguments.defaults)
     for one, default in zip(given, defaults, strict=True):
-        if one.arg not in ("self", "cls"):
+        if one.arg not in ("self", "cls", "writer"):  # what a door fills in
             yield _argument(one, default)
     if arguments.vararg:
         yield f"*{_argument(arguments.vararg, None)}"

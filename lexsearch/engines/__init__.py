@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, Self
 
 from lexsearch.engines.nodes import ScoredQuery, Term
 from lexsearch.records import Document, Passage
@@ -25,10 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """BM25's parameters in `paper` mode; the paper uses 0.9 and 0.4 (Sec. 4.1).
-
-    They take effect at the next search.
-    """
+    """BM25's parameters in `paper` mode; the paper uses 0.9 and 0.4 (Sec. 4.1)."""
 
     k1: float = 0.9
     b: float = 0.4
@@ -156,7 +153,8 @@ class EngineWriter(ABC):
 
 
 class Engine(ABC):
-    """Searches a text index; sees what a writer has committed, in whatever process.
+    """Searches a text index as it was when this was opened, whatever a writer, in whatever process,
+    commits after that. (On a cluster the counts stay; what is committed to the index can be found.)
 
     Where the index is missing or broken, or made in another way, methods raise EngineBroken or
     EngineOutdated; where the engine cannot run now, EngineUnavailable; where it cannot run so
@@ -196,8 +194,14 @@ class Engine(ABC):
         """What the index holds of documents; nothing of unknown ones."""
 
     @abstractmethod
-    def state(self) -> Hashable:
-        """Stays equal for as long as a search gives the same."""
+    def is_current(self) -> bool:
+        """Whether nothing was committed since this was opened."""
+
+    @abstractmethod
+    def reopened(self) -> Self:
+        """The index as it is now, which takes over what did not change. This one stays as it is,
+        and open.
+        """
 
     @abstractmethod
     def close(self) -> None:

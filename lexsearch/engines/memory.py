@@ -117,39 +117,41 @@ class MemoryEngine(Engine):
     def __init__(self, address: str) -> None:
         if address not in INDEXES:
             raise EngineBroken(f"there is no text index {address} in this process")
+        self._address = address
         self._memory = INDEXES[address]
+        self._state = self._memory.state
         self.analyzer = self._memory.analyzer
 
     def search(self, query: ScoredQuery, k: int) -> TopDocs:
-        scores = _Run(self._memory.state, query.k1, query.b).scores(query.tree)
+        scores = _Run(self._state, query.k1, query.b).scores(query.tree)
         best = sorted(scores.items(), key=lambda row: (-row[1], row[0]))[: max(k, 0)]
         return TopDocs([ScoredDoc(*row) for row in best], len(scores))
 
     def count(self, query: ScoredQuery | None = None) -> int:
-        state = self._memory.state
         if query is None:
-            return len(state.documents)
-        return len(_Run(state, query.k1, query.b).scores(query.tree))
+            return len(self._state.documents)
+        return len(_Run(self._state, query.k1, query.b).scores(query.tree))
 
     def frequencies(self, terms: Collection[Term]) -> Mapping[Term, int]:
-        state = self._memory.state
-        return {term: state.frequency(term) for term in terms}
+        return {term: self._state.frequency(term) for term in terms}
 
     def similar(self, term: Term) -> list[str]:
         most = 1 if len(term.text) < 6 else 2
-        places = self._memory.state.fields[term.field].places
+        places = self._state.fields[term.field].places
         near = [(edits(term.text, text), -len(docs), text) for text, docs in places.items()]
         return [text for far, _, text in sorted(near) if 0 < far <= most]
 
     def stored(self, doc_ids: Sequence[str]) -> list[StoredDocument]:
-        documents = self._memory.state.documents
-        found = map(documents.get, doc_ids)
+        found = map(self._state.documents.get, doc_ids)
         return [
             unpack(pack(one), clean(one.contents)) if one else StoredDocument() for one in found
         ]
 
-    def state(self) -> object:
-        return self._memory.state
+    def is_current(self) -> bool:
+        return self._state is self._memory.state
+
+    def reopened(self) -> MemoryEngine:
+        return MemoryEngine(self._address)
 
     def close(self) -> None:
         """Nothing is held."""

@@ -73,7 +73,6 @@ class Scorer:
         self.weights = weights
         self._engine = engine
         self._ranking = ranking
-        self._state: object = None
         self._frequencies: dict[Term, int] = {}
         self._parts: Memo[Concept, Parts | None] = Memo(self._parts_of)
 
@@ -120,14 +119,12 @@ class Scorer:
 
     def said(self, terms: Iterable[str]) -> Mapping[str, int]:
         """For each term, how many documents have it in a caption."""
-        self._heed()
         each = {Term(SAID, term) for term in terms}
         self._learn(each)
         return {term.text: self._frequencies[term] for term in each}
 
     def bag(self, texts: Iterable[tuple[str, float]]) -> ScoredQuery | None:
         """The tree of `bm25_of`; None when nothing can match."""
-        self._heed()
         each = [(spaced(text), weight) for text, weight in texts]
         stems = self._engine.analyzer.terms([words for words, _ in each], CHAINS[CONTENTS])
         counts: dict[Term, float] = {}
@@ -147,7 +144,6 @@ class Scorer:
         A document's score is the number of concepts that match, plus a share of the mean of how
         well they do, as a square root: so twice a little is better than once a lot.
         """
-        self._heed()
         asked = (wanted.concepts, wanted.required, wanted.excluded, wanted.soft, wanted.near)
         self._prepare([concept for each in asked for concept in each])
         known = self._known(wanted.concepts)
@@ -267,13 +263,6 @@ class Scorer:
         return Bool(filter=tuple(needed), must_not=tuple(out))
 
     # What is known of the index
-
-    def _heed(self) -> None:
-        """Drop what was learned from the index before it changed."""
-        if self._state != (state := self._engine.state()):
-            self._state = state
-            self._frequencies = {}
-            self._parts.clear()
 
     def _learn(self, terms: Collection[Term]) -> None:
         new = {term for term in terms if term not in self._frequencies}

@@ -13,11 +13,10 @@ from lexsearch.errors import EvaluationError, ImageError
 from lexsearch.evaluation.baselines import DualEncoder
 from lexsearch.evaluation.fonts import Fonts, drawing_in
 from lexsearch.evaluation.plots import new_figure
-from lexsearch.evaluation.sources import ProgressCallback
 from lexsearch.extras import require
 from lexsearch.images.crops import fixed, overlapped, whole
 from lexsearch.images.files import open_picture
-from lexsearch.records import Crop, Progress
+from lexsearch.records import Crop, Progress, ProgressCallback
 
 WEIGHT = 2.5
 """w of CLIPScore."""

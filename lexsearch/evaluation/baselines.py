@@ -16,10 +16,10 @@ from PIL import Image
 from lexsearch.engines import ScoredDoc
 from lexsearch.errors import EvaluationError, ImageError
 from lexsearch.evaluation.dataset import Dataset, names_of
-from lexsearch.evaluation.sources import ProgressCallback, Source
+from lexsearch.evaluation.sources import Source
 from lexsearch.extras import require
 from lexsearch.images.files import ImageFile, find, open_picture
-from lexsearch.records import Progress, Query
+from lexsearch.records import Progress, ProgressCallback, Query
 
 _BATCH = 32
 _MOST_TOKENS = 512  # of models whose configuration sets no limit

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lexsearch.engines import ScoredDoc
-from lexsearch.evaluation.sources import ProgressCallback, Source
+from lexsearch.evaluation.sources import Source
 from lexsearch.language.enhancing import Enhanced, Enhancer
-from lexsearch.records import Keyword, Query
+from lexsearch.records import Keyword, ProgressCallback, Query
 from lexsearch.searching.fusing import fusion
 
 

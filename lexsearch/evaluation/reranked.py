@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 
 from lexsearch.engines import ScoredDoc
 from lexsearch.errors import ModelError, QueryError
-from lexsearch.evaluation.sources import IndexSource, ProgressCallback, Source
+from lexsearch.evaluation.sources import IndexSource, Source
 from lexsearch.language.enhancing import free_part
 from lexsearch.language.judging import order_of, question
-from lexsearch.records import Query
+from lexsearch.records import ProgressCallback, Query
 from lexsearch.text.queries import parse
 
 AskAll = Callable[..., list[str | ModelError]]

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from lexsearch.engines import ScoredDoc
 from lexsearch.evaluation import measures, standard
 from lexsearch.evaluation.measures import Judged, Point, judge
-from lexsearch.evaluation.sources import ProgressCallback, Source
+from lexsearch.evaluation.sources import Source
 from lexsearch.evaluation.tasks import Question, Task
-from lexsearch.records import Progress, Query
+from lexsearch.records import Progress, ProgressCallback, Query, unheard
 
 Keep = Callable[[Task, Question, Sequence[ScoredDoc]], None]
 
@@ -68,7 +68,7 @@ class Outcome:
 def evaluate(
     source: Source,
     tasks: Sequence[Task],
-    progress: ProgressCallback = lambda progress: None,
+    progress: ProgressCallback = unheard,
     keep: Keep = lambda task, question, ranking: None,
 ) -> list[Outcome]:
     """The outcomes of the tasks. A query that several questions share is ranked once.

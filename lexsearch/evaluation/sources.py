@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,12 +18,11 @@ from lexsearch.engines import ScoredDoc
 from lexsearch.errors import EvaluationError, QueryError
 from lexsearch.evaluation.dataset import names_of, stem
 from lexsearch.index import Index
-from lexsearch.records import Keyword, Progress, Query
+from lexsearch.records import Keyword, ProgressCallback, Query, unheard
 from lexsearch.searching.fusing import Fusion, fused
 from lexsearch.searching.reranking import described
 from lexsearch.searching.searcher import Match
 
-ProgressCallback = Callable[[Progress], None]
 _RANKINGS: Mapping[Match, str] = {
     "any": "what keywords mean",
     "best": "what keywords mean, as an everyday search lists them",
@@ -189,7 +188,7 @@ def _all_names(index: Index) -> Iterator[tuple[str, str, list[str]]]:
 @contextmanager
 def index_of_captions(
     lines: Iterable[str],
-    progress: ProgressCallback = lambda progress: None,
+    progress: ProgressCallback = unheard,
 ) -> Iterator[tuple[Index, list[str]]]:
     """A temporary index of captions as JSON Lines, and notes on
     lines that are no captions.

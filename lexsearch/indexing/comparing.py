@@ -11,9 +11,9 @@ from operator import attrgetter
 from lexsearch.errors import ImageError
 from lexsearch.images.files import open_picture
 from lexsearch.indexing.jobs import known_by_likeness
-from lexsearch.records import LIKENESS, Caption, Progress
+from lexsearch.records import LIKENESS, Caption, Progress, ProgressCallback
 from lexsearch.storage.catalog import FileRow
-from lexsearch.storage.writer import ProgressCallback, Writer
+from lexsearch.storage.writer import Writer
 
 _THREADS = max(2, min(8, os.cpu_count() or 2))
 _SIDE = 320  # pixels of the longer side that are enough

@@ -7,8 +7,10 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from lexsearch.errors import ModelError
-from lexsearch.language import Ask
+from lexsearch.language import Ask, LanguageModel
+from lexsearch.language.asking import ask_all
 from lexsearch.language.enhancing import sentences_of
+from lexsearch.language.remembered import Remembered
 from lexsearch.records import WHOLE, Caption, CaptionerKey, Progress
 from lexsearch.storage.documents import in_effect
 from lexsearch.storage.writer import Writer
@@ -73,6 +75,23 @@ def enrich(
         writer.sync(progress)
         writer.tidy()
     return Enriched(added, failed)
+
+
+def enrich_by(
+    writer: Writer,
+    model: LanguageModel,
+    searches: int,
+    remembered: Remembered | None,
+    *,
+    again: bool,
+    progress: Callable[[Progress], None],
+) -> Enriched:
+    """The same by a language model, with what it answered before."""
+
+    def ask(questions: Sequence[Ask]) -> list[str | ModelError]:
+        return ask_all(model, questions, is_readable, remembered=remembered, fresh=again)
+
+    return enrich(writer, ask, searches, again=again, progress=progress)
 
 
 def forget(writer: Writer, progress: Callable[[Progress], None]) -> int:

@@ -16,8 +16,8 @@ from lexsearch.images import metadata
 from lexsearch.indexing.estimating import Estimate, Pace
 from lexsearch.indexing.jobs import Job, Outcome, most_views
 from lexsearch.indexing.scan import Report, fail
-from lexsearch.records import CaptionerKey, Progress
-from lexsearch.storage.writer import ProgressCallback, Writer
+from lexsearch.records import CaptionerKey, Progress, ProgressCallback
+from lexsearch.storage.writer import Writer
 
 KEEP_SECONDS = 2.0
 """So long after it came an answer is stored and searchable; it may take twice that."""

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from lexsearch.images import metadata
-from lexsearch.records import Caption, Progress
+from lexsearch.records import Caption, Progress, ProgressCallback
 from lexsearch.storage.catalog import FileRow
-from lexsearch.storage.writer import ProgressCallback, Writer
+from lexsearch.storage.writer import Writer
 
 _THREADS = max(2, min(8, os.cpu_count() or 2))
 _CHUNK = 2000  # pictures kept at once

@@ -14,10 +14,10 @@ from lexsearch.images import filesystem
 from lexsearch.images.files import ImageFile, LeftOut, Part, Unreadable, find, hash_file
 from lexsearch.images.ignoring import Ignoring
 from lexsearch.indexing.moves import note_moves
-from lexsearch.records import Failure, Progress
+from lexsearch.records import Failure, Progress, ProgressCallback
 from lexsearch.storage.catalog import FileRow
 from lexsearch.storage.status import is_away
-from lexsearch.storage.writer import ProgressCallback, Writer
+from lexsearch.storage.writer import Writer
 
 _THREADS = max(2, min(8, os.cpu_count() or 2))
 _HASH_CHUNK = 500  # files recorded in one transaction

@@ -11,20 +11,22 @@ import os
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
 import watchfiles
 
+from lexsearch.captioners import Captioner, CaptionerSpec
 from lexsearch.errors import CaptionerUnavailable, IndexLocked, LexsearchError
+from lexsearch.images import filesystem
 from lexsearch.images.ignoring import IGNORE_FILE, NO_MEDIA
 from lexsearch.images.kinds import ending
 from lexsearch.images.metadata import sidecars
-from lexsearch.indexing.adding import Enough
+from lexsearch.indexing.adding import Enough, Order, add, opened
 from lexsearch.indexing.scan import Report
-from lexsearch.records import Progress
-from lexsearch.storage.writer import ProgressCallback
+from lexsearch.records import Progress, ProgressCallback
 
 UNDISTURBED = 30.0
 """Seconds for which a run describes before it ends for news: so it gets on, however much is new."""
@@ -38,9 +40,34 @@ _MANY = 5000  # changes at once, of which the system may have dropped some
 
 
 class Add(Protocol):
-    """`Index.add`, with all that stays the same from run to run."""
+    """`add`, with all that stays the same from run to run."""
 
     def __call__(self, only: Sequence[str] | None, progress: ProgressCallback) -> Report: ...
+
+
+def follow(
+    folder: Path,
+    order: Order,
+    captioner: str | CaptionerSpec | Captioner,
+    stop: threading.Event | None,
+    progress: ProgressCallback,
+    *,
+    create: bool = False,
+) -> Iterator[Report]:
+    """Bring the index in a folder up to date, and again with each change: see `Index.watch`."""
+    if remote := next(filter(filesystem.is_remote, order.paths), None):
+        raise LexsearchError(
+            f"nothing tells what changes at {remote}; run `lexsearch index` now and then"
+        )
+    with opened(captioner) as one:
+
+        def run(only: Sequence[str] | None, progress: ProgressCallback) -> Report:
+            now = replace(order, only=only)
+            if only is not None:
+                now = replace(now, again=False, include_removed=False)
+            return add(folder, now, one, progress, create=create)
+
+        yield from watch(run, order.paths, stop or threading.Event(), progress, folder)
 
 
 def watch(

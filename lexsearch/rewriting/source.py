@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lexsearch.engines import ScoredDoc
-from lexsearch.evaluation.sources import ProgressCallback, Source
-from lexsearch.records import Keyword, Query
+from lexsearch.evaluation.sources import Source
+from lexsearch.records import Keyword, ProgressCallback, Query
 from lexsearch.rewriting.rewriter import Rewriter, Rewritten
 from lexsearch.searching.fusing import fusion
 

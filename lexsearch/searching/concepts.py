@@ -40,7 +40,6 @@ class Concepts:
         weights = self._weights = scorer.weights
         self._fields = {"text": weights.text, "about": weights.about, "name": weights.name}
         self._lexicon = lexicon
-        self._learned_at: object = None
         self._concepts = Memo(self._concept)
         self._parted = Memo(self._part)
         self._related = Memo(self._learn)
@@ -49,7 +48,6 @@ class Concepts:
         """With the words of a phrase as keywords, where no picture has it: who asks for a red bus
         is shown the buses, each saying that it is not red.
         """
-        self.forget()
         parted = [one for word in query.keywords for one in self._parted[word]]
         return Query(tuple(dict.fromkeys(parted)), query.notes)
 
@@ -71,7 +69,6 @@ class Concepts:
 
     def wanted(self, query: Query, everyone: bool) -> EngineQuery:
         """What documents must have, and must not; `everyone`: each of the keywords."""
-        self.forget()
         positive = [keyword for keyword in query.keywords if keyword.sign != "-"]
         sets = [
             one
@@ -143,14 +140,6 @@ class Concepts:
     def searches(self, query: Query) -> list[Search]:
         """What is looked for, keyword by keyword."""
         return [Search(word, self.concept(word)) for word in query.keywords if word.sign != "-"]
-
-    def forget(self) -> None:
-        """Drop what was learned from the index before it changed."""
-        if self._learned_at != (state := self._engine.state()):
-            self._learned_at = state
-            self._concepts.clear()
-            self._parted.clear()
-            self._related.clear()
 
     def concept(self, keyword: Keyword) -> Concept:
         """What is looked for when somebody asks for a keyword."""

@@ -8,45 +8,65 @@ from __future__ import annotations
 
 import os
 from collections.abc import Hashable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 
-from lexsearch.engines import Engine, StoredDocument, open_engine
+from lexsearch.engines import Engine, StoredDocument
 from lexsearch.engines.nodes import MatchAll, ScoredQuery
-from lexsearch.engines.weights import WEIGHTS, RankingWeights
+from lexsearch.engines.weights import RankingWeights
 from lexsearch.errors import IndexReadOnly
 from lexsearch.images.crops import boxes
 from lexsearch.records import Caption, Document, Passage, PictureCopy
-from lexsearch.searching.snapshot import Snapshot, Sort
+from lexsearch.searching.snapshot import Snapshot, Snapshots, Sort, Text, ordered
 from lexsearch.searching.vocabulary import Vocabulary
 from lexsearch.storage.albums import IS
 from lexsearch.storage.settings import Settings
 from lexsearch.storage.status import PictureInfo, Status
-from lexsearch.text.lexicon import Lexicon
 
 _EVERYTHING = ScoredQuery(MatchAll())
 
 
+class RemoteSnapshots(Snapshots):
+    """Takes snapshots of what stands at an address."""
+
+    def __init__(self, address: str, weights: RankingWeights) -> None:
+        super().__init__(address, weights)
+
+    @property
+    def folder(self) -> Path:
+        raise IndexReadOnly(
+            f"{self.name} is searched by its address; to change it, name the index's folder"
+        )
+
+    @property
+    def settings(self) -> Settings:
+        return Settings(engine=self.name)
+
+    @contextmanager
+    def now(self) -> Iterator[RemoteSnapshot]:
+        yield RemoteSnapshot(self)
+
+
 class RemoteSnapshot(Snapshot):
-    """What stands at an address. What is committed there is seen without a new one."""
+    """What stands at an address at one moment."""
 
-    def __init__(self, address: str, number: int, weights: RankingWeights = WEIGHTS) -> None:
-        super().__init__(number, weights)
-        self.name = address
-        self.settings = Settings(engine=address)
-
-    def is_current(self) -> bool:
-        return True
+    def __init__(self, snapshots: RemoteSnapshots) -> None:
+        super().__init__(snapshots, snapshots.settings)
+        self._snapshots = snapshots
 
     def state(self) -> Hashable:
-        return (self._number, self._there().state())
+        return self._text and self._text.number
 
-    def _open_engine(self) -> tuple[Engine, Lexicon]:
-        engine = open_engine(self.name)
-        return engine, Lexicon(engine.analyzer.terms)
+    def _open_text(self) -> Text:
+        return self._snapshots.text(self.settings, self.name)
 
-    def _there(self) -> Engine:
-        self._searching()
-        assert self._engine is not None, "an address is opened or raises"
-        return self._engine
+    def _is_now(self) -> bool:
+        return True  # all that there is, is the text index
+
+    @property
+    def _engine(self) -> Engine:
+        assert self._text is not None, "an address is opened or raises"
+        return self._text.engine
 
     # Documents
 
@@ -59,7 +79,7 @@ class RemoteSnapshot(Snapshot):
         return doc_id if self.is_listed(doc_id) else None
 
     def paths(self, doc_ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
-        stored = self._there().stored(doc_ids)
+        stored = self._engine.stored(doc_ids)
         return {doc_id: one.paths for doc_id, one in zip(doc_ids, stored, strict=True)}
 
     def relative_paths(self, doc_ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
@@ -69,11 +89,11 @@ class RemoteSnapshot(Snapshot):
         """None: pictures are not looked up by their paths there."""
         return []
 
-    def listed(self) -> list[str]:
-        return self.browse(self._there().count(), 0, "relevance")[0]
+    def documents(self) -> list[str]:
+        return self.browse(self._engine.count())[0]
 
     def is_listed(self, doc_id: str) -> bool:
-        return self._there().stored([doc_id]) != [StoredDocument()]
+        return self._engine.stored([doc_id]) != [StoredDocument()]
 
     def folders(self) -> dict[str, int]:
         """None: the text index has the words of names, not the folders."""
@@ -84,7 +104,7 @@ class RemoteSnapshot(Snapshot):
         return {}
 
     def favourites(self, doc_ids: Sequence[str]) -> set[str]:
-        each = zip(doc_ids, self._there().stored(doc_ids), strict=True)
+        each = zip(doc_ids, self._engine.stored(doc_ids), strict=True)
         return {doc_id for doc_id, one in each if any(row.field == IS for row in one.passages)}
 
     def duplicates(self) -> list[tuple[PictureCopy, ...]]:
@@ -93,7 +113,7 @@ class RemoteSnapshot(Snapshot):
 
     def dates(self, doc_ids: Sequence[str]) -> dict[str, str]:
         dates: dict[str, str] = {}
-        for doc_id, one in zip(doc_ids, self._there().stored(doc_ids), strict=True):
+        for doc_id, one in zip(doc_ids, self._engine.stored(doc_ids), strict=True):
             said = [row.text for row in one.passages if row.field == "date"]
             dates |= {doc_id: max(said)} if said else {}
         return dates
@@ -109,19 +129,23 @@ class RemoteSnapshot(Snapshot):
         """None, as with albums."""
         return {}
 
-    def browse(self, k: int, skip: int, sort: Sort) -> tuple[list[str], int]:
+    def browse(
+        self, k: int = 10, *, skip: int = 0, sort: Sort = "relevance"
+    ) -> tuple[list[str], int]:
         """In order of doc_id, whatever is asked for: nobody reads all of a cluster to sort it."""
-        found = self._there().search(_EVERYTHING, skip + k)
+        ordered(sort)
+        found = self._engine.search(_EVERYTHING, skip + k)
         return [doc_id for doc_id, _ in found.best[skip:]], found.total
 
-    def describe(self, doc_id: str) -> PictureInfo:
-        [stored] = self._there().stored([doc_id])
+    def describe(self, name: str | os.PathLike[str]) -> PictureInfo:
+        doc_id = self.find(name)
+        [stored] = self._engine.stored([doc_id])
         rows = (row for row in stored.passages if row.field != "name" and row.text)
         captions = tuple(_caption(doc_id, row, stored.size) for row in rows)
         return PictureInfo(doc_id, stored.paths, captions)
 
     def status(self) -> Status:
-        count = self._there().count()
+        count = self._engine.count()
         return Status(self.name, (), 0, count, 0, count, 0, (), (), (), self.settings)
 
     def vocabulary(self) -> Vocabulary:
@@ -131,7 +155,7 @@ class RemoteSnapshot(Snapshot):
     def contents(self) -> Iterator[Document]:
         raise self._needs_folder()
 
-    def export(self) -> Iterator[str]:
+    def export_captions(self) -> Iterator[str]:
         raise self._needs_folder()
 
     def _needs_folder(self) -> IndexReadOnly:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Literal, NamedTuple
 
@@ -293,10 +293,6 @@ class Searcher:
     def total(self, query: Query, match: Match) -> int:
         """How many documents match."""
         return self._scorer.count(self._concepts.wanted(self._parted(query, match), match == "all"))
-
-    def state(self) -> Hashable:
-        """As of the engine."""
-        return self._engine.state()
 
     def terms(self, words: Collection[str]) -> Mapping[str, Sequence[str]]:
         """What the text index makes of words."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lexsearch.errors import QueryError
 from lexsearch.records import Keyword, Query, Results, Suggestion
+from lexsearch.searching.snapshot import understood
 from lexsearch.text.queries import parse
 
 if TYPE_CHECKING:
@@ -23,9 +24,9 @@ class Round(NamedTuple):
 class Session:
     """Rounds of one search. Each method that changes the query gives the session itself."""
 
-    def __init__(self, index: Index, query: Query) -> None:
+    def __init__(self, index: Index, query: str | Query) -> None:
         self._index = index
-        self._queries = [query]
+        self._queries = [understood(query)]
         self._totals: dict[Query, int] = {}
         self._answered: set[str] = set()
         self._suggested: set[str] = set()

@@ -1,159 +1,211 @@
-"""An index as a search sees it: settings, catalog, text index and lexicon that belong together.
+"""An index as a question sees it: settings, catalog, text index and lexicon of one moment.
 
-A search takes the snapshot of now and keeps it to its end, with nothing locked. Where the settings,
-the lexicon.toml or the files of the index are others than before, by whatever process, the next
-search gets a new snapshot; the last user of the old one closes it.
+Each question takes a snapshot and keeps it to its end, with nothing locked. What a writer commits
+meanwhile, in whatever process, is for the next one.
 """
 
 from __future__ import annotations
 
-import logging
 import os
 import re
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
+from weakref import finalize
 
 from lexsearch.engines import Engine, ScoredDoc, StoredDocument, open_engine
-from lexsearch.engines.weights import WEIGHTS, RankingWeights
-from lexsearch.errors import (
-    EngineBroken,
-    EngineOutdated,
-    IndexLocked,
-    IndexReadOnly,
-    LexsearchError,
-)
-from lexsearch.images.filesystem import absolute, exists
+from lexsearch.engines.weights import RankingWeights
+from lexsearch.errors import EngineBroken, EngineOutdated, LexsearchError, QueryError
 from lexsearch.records import (
-    LIKENESS,
     Document,
     Hit,
+    Keyword,
     PictureCopy,
     Query,
     Results,
     Suggestion,
     UnmatchedKeyword,
 )
-from lexsearch.searching.fusing import Fused, Fusion
-from lexsearch.searching.searcher import Explanation, Match, Searcher
+from lexsearch.searching.fusing import Fused, Fusion, fusion
+from lexsearch.searching.searcher import MATCHES, MODES, Explanation, Match, Searcher
 from lexsearch.searching.vocabulary import Vocabulary, learn
-from lexsearch.storage.albums import ALBUM, IS
-from lexsearch.storage.catalog import Catalog
-from lexsearch.storage.documents import compose, in_effect, latest
-from lexsearch.storage.settings import Settings, lexicon_file, read_settings
-from lexsearch.storage.status import PictureInfo, Status, status_of
+from lexsearch.storage.settings import Settings
+from lexsearch.storage.status import PictureInfo, Status
+from lexsearch.text.changes import keywords_of
 from lexsearch.text.lexicon import Lexicon
-from lexsearch.text.words import key_of
+from lexsearch.text.queries import parse, parse_plainly
 
 if TYPE_CHECKING:
-    from lexsearch.storage.captions import CaptionStore
+    from lexsearch.storage.progress_file import Running
 
 T = TypeVar("T")
 Sort = Literal["relevance", "date", "name"]
 SORTS: tuple[Sort, ...] = get_args(Sort)
-_ORDERS = 8  # of all that match, remembered: a page follows the other
-_MANY = 1000  # documents for which all dates are looked up, and remembered
-log = logging.getLogger("lexsearch")
+_REMEMBERED = 16  # orders of all that match, and the like: a page follows the other
 
 
-class Snapshots:
-    """Gives the snapshot of now to any number of threads."""
+class Text:
+    """A text index of one moment with a lexicon: what answers queries, and what it has learned.
 
-    def __init__(self, open_one: Callable[[int], Snapshot]) -> None:
-        """open_one: makes the snapshot of now, given its number."""
-        self._open_one = open_one
-        self._lock = threading.Lock()
-        self._now: Snapshot | None = None
-        self._users: dict[Snapshot, int] = {}
+    It is closed when the last snapshot that has it is gone. number: of this one among those of a
+    `Snapshots`.
+    """
+
+    def __init__(
+        self, engine: Engine, lexicon: Lexicon, searcher: Searcher, kind: Hashable, number: int
+    ) -> None:
+        """kind: where the engine and the lexicon come from, and what they were opened with."""
+        self.engine = engine
+        self.lexicon = lexicon
+        self.searcher = searcher
+        self.kind = kind
+        self.number = number
+        finalize(self, engine.close).atexit = False
+
+
+class Passed(Exception):
+    """A writer was faster than a question: its catalog and its text index are of two moments."""
+
+
+class Snapshots(ABC):
+    """Takes snapshots of an index, for any number of threads, and keeps open what the next one can
+    use.
+
+    name: what people call the index.
+    """
+
+    def __init__(self, name: str, weights: RankingWeights) -> None:
+        """weights: of the ranking."""
+        self.name = name
+        self._weights = weights
+        self._opening = threading.Lock()
+        self._text: Text | None = None
         self._opened = 0
+        self._remembering = threading.Lock()
+        self._remembered: dict[Hashable, Any] = {}
+
+    @property
+    @abstractmethod
+    def folder(self) -> Path:
+        """Where the index can be changed. Raises IndexReadOnly where it cannot be."""
+
+    @property
+    @abstractmethod
+    def settings(self) -> Settings:
+        """As they are now, whoever changed them; of an index to be made, the usual ones."""
+
+    @abstractmethod
+    def now(self) -> AbstractContextManager[Snapshot]:
+        """A snapshot of now, for as long as the block runs."""
 
     def ask(self, question: Callable[[Snapshot], T]) -> T:
-        """The answer by the snapshot of now. Where its text index turns out to be broken, a writer
-        may have made it anew meanwhile: then by the next snapshot.
+        """The answer by a snapshot of now. Where its text index turns out to be broken, a writer
+        may have made it anew meanwhile: then by the next one.
         """
-        try:
-            with self.now() as snapshot:
-                return question(snapshot)
-        except (EngineBroken, EngineOutdated):
-            self.drop()
-        with self.now() as snapshot:
-            return question(snapshot)
+        broken = False
+        while True:
+            try:
+                with self.now() as snapshot:
+                    return question(snapshot)
+            except Passed:
+                continue
+            except (EngineBroken, EngineOutdated):
+                self._drop_text()
+                if broken:
+                    raise
+                broken = True
 
-    @contextmanager
-    def now(self) -> Iterator[Snapshot]:
-        """The snapshot of now, open for as long as the block runs."""
-        with self._lock:
-            snapshot = self._fresh()
-            self._users[snapshot] += 1
-        try:
-            yield snapshot
-        finally:
-            with self._lock:
-                self._users[snapshot] -= 1
-                self._close_unused()
+    def close(self) -> None:
+        """Close what is open; the next question opens it again."""
+        self._drop_text()
 
-    def drop(self) -> None:
-        """Open a new snapshot at the next question."""
-        with self._lock:
-            self._now = None
-            self._close_unused()
+    def _drop_text(self) -> None:
+        with self._opening:
+            self._text = None
 
-    def _fresh(self) -> Snapshot:
-        if self._now is None or not self._now.is_current():
+    def once(self, key: Hashable, work_out: Callable[[], T]) -> T:
+        """What was worked out for this key before; the last few are remembered. key: with the
+        snapshot's state.
+        """
+        with self._remembering:
+            if key in self._remembered:
+                known: T = self._remembered[key]
+                return known
+        value = work_out()
+        with self._remembering:
+            while len(self._remembered) >= _REMEMBERED:
+                del self._remembered[next(iter(self._remembered))]
+            self._remembered[key] = value
+        return value
+
+    def has_text(self) -> bool:
+        """Whether a text index was opened before."""
+        return self._text is not None
+
+    def text(self, settings: Settings, address: str, own_words: Path | None = None) -> Text:
+        """The text index at an address as it is now. own_words: a lexicon.toml."""
+        with self._opening:
+            text, kind = self._text, (address, settings.ranking, own_words and stamp(own_words))
+            if text is None or text.kind != kind:
+                engine = open_engine(address)
+                try:
+                    lexicon = Lexicon(engine.analyzer.terms, own_words)
+                except LexsearchError:
+                    engine.close()
+                    raise
+            elif text.engine.is_current():
+                return text
+            else:
+                engine, lexicon = text.engine.reopened(), text.lexicon
+            searcher = Searcher(engine, lexicon, settings.ranking, self._weights)
             self._opened += 1
-            self._now = self._open_one(self._opened)
-            self._users[self._now] = 0
-            self._close_unused()
-        return self._now
-
-    def _close_unused(self) -> None:
-        for snapshot, users in list(self._users.items()):
-            if not users and snapshot is not self._now:
-                del self._users[snapshot]
-                snapshot.close()
+            self._text = Text(engine, lexicon, searcher, kind, self._opened)
+            return self._text
 
 
 class Snapshot(ABC):
-    """An index of one moment: what answers queries, and what is known of documents.
+    """What answers queries, and what is known of documents, at one moment.
 
     name: what people call the index. settings: the index's.
     """
 
-    name: str
-    settings: Settings
+    def __init__(self, snapshots: Snapshots, settings: Settings) -> None:
+        self.name = snapshots.name
+        self.settings = settings
+        self._once = snapshots.once
 
-    def __init__(self, number: int, weights: RankingWeights) -> None:
-        """number: of this one among those of a process."""
-        self._number = number
-        self._weights = weights
-        self._opening = threading.Lock()
-        self._engine: Engine | None = None
-        self._searcher: Searcher | None = None
-        self._learned_at: Hashable = None
-        self._ordered = lru_cache(maxsize=_ORDERS)(self._order)
+    @cached_property
+    def _text(self) -> Text | None:
+        """The text index of this moment; None before the first document was indexed.
 
-    def close(self) -> None:
-        if self._engine is not None:
-            self._engine.close()
+        It is opened when it is asked for, since that may start Java. Raises Passed where it is of
+        a later moment then.
+        """
+        text = self._open_text()
+        if not self._is_now():
+            raise Passed
+        return text
+
+    @property
+    def _searcher(self) -> Searcher | None:
+        return self._text.searcher if self._text else None
 
     @abstractmethod
-    def is_current(self) -> bool:
-        """Whether nothing was put in place of what this one has opened. What a writer commits
-        to the same files is seen without.
-        """
+    def _open_text(self) -> Text | None:
+        """The text index of now; None before the first document was indexed."""
+
+    @abstractmethod
+    def _is_now(self) -> bool:
+        """Whether nothing else that this snapshot has of the index has changed."""
 
     @abstractmethod
     def state(self) -> Hashable:
         """Something that stays equal for as long as a search gives the same."""
-
-    @abstractmethod
-    def _open_engine(self) -> tuple[Engine, Lexicon] | None:
-        """The text index and the lexicon; None before the first document was indexed."""
 
     @abstractmethod
     def identify(self, name: str | os.PathLike[str]) -> str | None:
@@ -164,117 +216,66 @@ class Snapshot(ABC):
         """For each document, where its picture lies, or the path that came with it."""
 
     @abstractmethod
-    def relative_paths(self, doc_ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
-        """For each document, its pictures' paths below the folder that they were indexed in; of
-        one that was imported, the path that came with it.
-        """
-
-    @abstractmethod
-    def named(self, name: str) -> list[str]:
-        """The documents that can be found of which a picture has this path below the folder that it
-        was indexed in; of several folders there may be several.
-        """
-
-    @abstractmethod
-    def listed(self) -> list[str]:
-        """The doc_ids of all that can be found, in order."""
-
-    @abstractmethod
     def is_listed(self, doc_id: str) -> bool:
         """Whether a document can be found."""
-
-    @abstractmethod
-    def folders(self) -> dict[str, int]:
-        """How many pictures lie in each folder and below it, from the indexed folder's name on."""
-
-    @abstractmethod
-    def dates(self, doc_ids: Sequence[str]) -> dict[str, str]:
-        """When documents were taken, YYYY-MM-DD, where that is known."""
-
-    @abstractmethod
-    def first_paths(self, doc_ids: Sequence[str]) -> dict[str, str]:
-        """A path of each document that has one."""
-
-    @abstractmethod
-    def months(self) -> dict[str, int]:
-        """How many pictures were taken in each month, the latest first: "2023-07"."""
-
-    @abstractmethod
-    def counted(self, field: str) -> dict[str, int]:
-        """How many documents have each text of a field: "camera" or "kind"."""
-
-    @abstractmethod
-    def albums(self) -> dict[str, int]:
-        """How many pictures are in each album, by its name."""
-
-    @abstractmethod
-    def favourites(self, doc_ids: Sequence[str]) -> set[str]:
-        """Those of the documents that are favourites."""
-
-    @abstractmethod
-    def duplicates(self) -> list[tuple[PictureCopy, ...]]:
-        """Pictures that lie at several places, or are copies of one another."""
-
-    @abstractmethod
-    def browse(self, k: int, skip: int, sort: Sort) -> tuple[list[str], int]:
-        """The pictures in an order, after the first `skip`, and how many there are. By relevance:
-        those whose files changed last.
-        """
-
-    @abstractmethod
-    def describe(self, doc_id: str) -> PictureInfo:
-        """What is known of a document."""
-
-    @abstractmethod
-    def status(self) -> Status:
-        """What is in the index, what is missing, and what failed."""
-
-    @abstractmethod
-    def contents(self) -> Iterator[Document]:
-        """What can be found, each with its captions in effect joined, in order of doc_id."""
-
-    @abstractmethod
-    def export(self) -> Iterator[str]:
-        """The last text of all captions of what can be found, as JSON Lines."""
-
-    def _searching(self) -> Searcher | None:
-        """What answers queries, with what was learned from the text index as it is now; None
-        before the first document was indexed.
-        """
-        with self._opening:
-            if self._engine is None and (opened := self._open_engine()) is not None:
-                self._engine, self._lexicon = opened
-            if self._engine is None:
-                return None
-            if (state := self._engine.state()) != self._learned_at or self._searcher is None:
-                ranking = self.settings.ranking
-                self._searcher = Searcher(self._engine, self._lexicon, ranking, self._weights)
-                self._learned_at = state
-            return self._searcher
 
     # Searching
 
     def search(
         self,
-        query: Query,
-        k: int,
-        mode: str,
-        match: Match,
-        skip: int,
-        fusion: Fusion,
-        maybe: bool,
-        lacking: bool,
-        sort: Sort,
+        query: str | Query,
+        k: int = 10,
+        *,
+        mode: str = "best",
+        match: Match = "best",
+        skip: int = 0,
+        also: Sequence[str] = (),
+        fuse: str = "sum",
+        weight: float | None = None,
+        maybe: bool = False,
+        sort: Sort = "relevance",
+        lacking: bool = False,
     ) -> Results:
-        searcher = self._searching()
+        """The k best pictures for a query such as "bus, traffic light, -person", best first.
+
+        mode: "best" understands keywords (docs/how-it-ranks.md); "paper" is BM25 over the
+            captions as Nakata et al. 2024 and Pyserini have it: all words are one bag, and
+            commas, signs and quotes mean nothing.
+        match: "best" gives pictures with all keywords first, then those that lack one, and ends
+            where no keyword is left; "all" gives only pictures with all of them; "any" ranks
+            every picture that has anything to do with the query, to measure rankings.
+        skip: leave out the first so many: the page after the first ten has skip=10.
+        also: sentences that say the same in other words, searched as well (docs/searching.md). With
+            "best", the list has what matches the query, and up to 200 pictures of each sentence.
+        fuse: how one list is made of what they find: "sum" of scores, "vote" or "rrf"; see
+            `lexsearch.searching.fusing`. weight: of the query, against 1 for each other sentence;
+            3 where none is given, and 1 in a vote.
+        maybe: below all others, pictures that have none of it, but words near to it, as an umbrella
+            is to rain: `Hit.below` is "near". For an everyday search without `also`.
+        sort: of all that match, the first by "relevance", by "date" (the latest first, and what has
+            none last) or by "name" of folders and file.
+        lacking: below those that have every `+word`, pictures that have others of the keywords, but
+            not these: `Hit.below` is "lacking". So a `+word` narrows what was found without it.
+        Where only ids are wanted, of very many pictures, `rank` is faster.
+        Raises QueryError for an empty query.
+        """
+        asked = _with(also, understood(query, mode, match))
+        fused, order = fusion(fuse, weight), ordered(sort)
+        everyday = (mode, match, order) == ("best", "best", "relevance") and not asked.also
+        if (maybe or lacking) and not everyday:
+            raise QueryError("maybe and lacking are for an everyday search alone, of what is typed")
+        searcher = self._searcher
         if searcher is None:
-            return Results(query=query)
-        asked = self._resolved(query)
-        if sort == "relevance":
-            found = searcher.find(asked, k, mode, match, skip, fusion, maybe, lacking)
+            return Results(query=asked)
+        meant = self._resolved(asked)
+        if order == "relevance":
+            found = searcher.find(meant, k, mode, match, skip, fused, maybe, lacking)
         else:
-            every, total = self._ordered(self.state(), asked, mode, match, fusion, sort)
-            found = searcher.told(asked, every[skip : skip + k], total, mode, match)
+            key = ("search", self.state(), meant, mode, match, fused, order)
+            every, total = self._once(
+                key, lambda: self._in_order_of(searcher, meant, mode, match, fused, order)
+            )
+            found = searcher.told(meant, every[skip : skip + k], total, mode, match)
         paths = self.paths([scored.doc_id for scored in found.documents])
         why = searcher.why(found)
         unknown: tuple[UnmatchedKeyword, ...] = ()
@@ -285,14 +286,12 @@ class Snapshot(ABC):
             _hit(rank, scored.score, scored.doc_id, paths[scored.doc_id], stored, reasons, votes)
             for rank, (scored, stored, reasons, votes) in enumerate(each, skip + 1)
         ]
-        return Results(hits, query=query, total=found.total, listed=found.listed, unknown=unknown)
+        return Results(hits, query=asked, total=found.total, listed=found.listed, unknown=unknown)
 
-    def _order(
-        self, state: Hashable, query: Query, mode: str, match: Match, fusion: Fusion, sort: Sort
+    def _in_order_of(
+        self, searcher: Searcher, query: Query, mode: str, match: Match, fusion: Fusion, sort: Sort
     ) -> tuple[list[Fused], int]:
         """All that match, in that order, and how many."""
-        searcher = self._searching()
-        assert searcher is not None, "the search has opened it"
         best, total = searcher.best(query, searcher.count(), mode, match, fusion)
         found = {one.doc_id: one for one in best}
         return [found[doc_id] for doc_id in self.in_order([*found], sort)], total
@@ -308,44 +307,82 @@ class Snapshot(ABC):
         paths = self.first_paths(doc_ids)
         return sorted(doc_ids, key=lambda one: (_natural(paths.get(one) or one), one))
 
-    def explain(self, query: Query, name: str | os.PathLike[str]) -> Hit | None:
-        doc_id = self.find(name)
-        searcher = self._searching()
-        if searcher is None:
+    def compose(self, name: str | os.PathLike[str], change: str, k: int = 10) -> Results:
+        """Other pictures like this one, a path or a doc_id, but changed: "at night, without
+        people". What is to be and not to be there is told by a rule (`lexsearch.text.changes`).
+
+        Raises QueryError for a change that says nothing.
+        """
+        changed = keywords_of(change)
+        if not changed:
+            raise QueryError(f"{change!r} says no change: try 'at night, without people'")
+        likeness = Keyword(os.fspath(name), quoted=True, field="like")
+        results = self.search(Query((likeness, *changed)), k + 1)
+        itself = self.find(name)
+        others = [hit for hit in results if hit.doc_id != itself]
+        hits = [replace(hit, rank=rank) for rank, hit in enumerate(others[:k], 1)]
+        total = results.total - (len(results) - len(others))
+        return Results(hits, query=results.query, total=total, unknown=results.unknown)
+
+    def rank(
+        self,
+        query: str | Query,
+        k: int,
+        *,
+        mode: str = "best",
+        match: Match = "any",
+        also: Sequence[str] = (),
+        fuse: str = "sum",
+        weight: float | None = None,
+    ) -> list[ScoredDoc]:
+        """The k best documents, best first, as `search` ranks them, without paths and words.
+
+        For many queries at great depths, as in evaluation.
+        """
+        asked = _with(also, understood(query, mode, match))
+        fused = fusion(fuse, weight)
+        if self._searcher is None:
+            return []
+        return self._searcher.rank(self._resolved(asked), k, mode, match, fused)
+
+    def total(self, query: str | Query, match: Match = "best") -> int:
+        """How many pictures match a query."""
+        asked = understood(query, match=match)
+        return self._searcher.total(self._resolved(asked), match) if self._searcher else 0
+
+    def explain(self, query: str | Query, name: str | os.PathLike[str]) -> Hit | None:
+        """Why one picture, by its path or doc_id, matches a query; None when it does not.
+
+        Rank and score are 0: it is not compared with others.
+        """
+        asked, doc_id = understood(query), self.find(name)
+        if self._searcher is None:
             return None
-        stored, why = searcher.explain(self._resolved(query), doc_id)
+        stored, why = self._searcher.explain(self._resolved(asked), doc_id)
         if not why.evidence:
             return None
         return _hit(0, 0.0, doc_id, self.paths([doc_id])[doc_id], stored, why)
 
-    def rank(
-        self, query: Query, k: int, mode: str, match: Match, fusion: Fusion
-    ) -> list[ScoredDoc]:
-        searcher = self._searching()
-        return searcher.rank(self._resolved(query), k, mode, match, fusion) if searcher else []
+    def suggest(self, query: str | Query, n: int = 8, k: int = 50) -> list[Suggestion]:
+        """Words that split the k best pictures for a query best, with how many have them."""
+        asked = understood(query)
+        return self._searcher.suggest(self._resolved(asked), n, k) if self._searcher else []
 
-    def total(self, query: Query, match: Match) -> int:
-        searcher = self._searching()
-        return searcher.total(self._resolved(query), match) if searcher else 0
-
-    def suggest(self, query: Query, n: int, k: int) -> list[Suggestion]:
-        searcher = self._searching()
-        return searcher.suggest(self._resolved(query), n, k) if searcher else []
-
-    def words(self, query: Query, n: int, k: int) -> list[Suggestion]:
-        searcher = self._searching()
-        return searcher.words(self._resolved(query), n, k) if searcher else []
+    def words(self, query: str | Query, n: int = 50, k: int = 200) -> list[Suggestion]:
+        """The commonest words of the k best pictures for a query, with how many have them."""
+        asked = understood(query)
+        return self._searcher.words(self._resolved(asked), n, k) if self._searcher else []
 
     def vocabulary(self) -> Vocabulary:
-        searcher = self._searching()
-        if searcher is None:
-            return Vocabulary()
-        return learn(self.contents(), searcher.terms)
+        """The words that pictures say, with how many do, and the months they are of. It reads all
+        captions: minutes where there are millions.
+        """
+        searcher = self._searcher
+        return learn(self.contents(), searcher.terms) if searcher else Vocabulary()
 
     def searchable(self) -> int:
         """How many documents the text index has."""
-        searcher = self._searching()
-        return searcher.count() if searcher else 0
+        return self._searcher.count() if self._searcher else 0
 
     def _resolved(self, query: Query) -> Query:
         """With the doc_id in place of a path in `like:PATH`."""
@@ -362,186 +399,137 @@ class Snapshot(ABC):
             raise LexsearchError(f"{os.fspath(name)} is not in the index {self.name}")
         return doc_id
 
-
-class FolderSnapshot(Snapshot):
-    """Settings, catalog, text index and lexicon in a folder that belong together.
-
-    Raises IndexNotFound for an index that is gone.
-    """
-
-    def __init__(self, folder: Path, number: int, weights: RankingWeights = WEIGHTS) -> None:
-        super().__init__(number, weights)
-        self.folder = folder
-        self.name = str(folder)
-        self.settings = read_settings(folder)
-        self._lexicon_file = lexicon_file(folder)
-        self._lexicon_seen = _stamp(self._lexicon_file)
-        self.catalog = _open_catalog(folder)
-        self._browsed = lru_cache(maxsize=_ORDERS)(self._browse)
-        self._dates = lru_cache(maxsize=1)(lambda state: self.catalog.all_dates())
-
-    @cached_property
-    def store(self) -> CaptionStore:
-        """The captions; opened where they are read, since that loads Arrow."""
-        from lexsearch.storage.captions import CaptionStore
-
-        return CaptionStore(self.folder / "captions")
-
-    def close(self) -> None:
-        super().close()
-        self.catalog.close()
-
-    def is_current(self) -> bool:
-        return (
-            read_settings(self.folder) == self.settings
-            and _stamp(self._lexicon_file) == self._lexicon_seen
-            and self.catalog.is_in_place()
-        )
-
-    def state(self) -> Hashable:
-        searcher = self._searching()
-        return (self._number, self.catalog.version(), searcher and searcher.state())
-
-    def _words(self) -> Lexicon:
-        self._searching()
-        assert self._engine is not None, "a word is denied of a document that is indexed"
-        return self._lexicon
-
-    def _open_engine(self) -> tuple[Engine, Lexicon] | None:
-        if not any((self.folder / "captions").glob("*.parquet")):
-            return None
-        try:
-            engine = open_engine(self.settings.text_index(self.folder))
-        except EngineBroken:
-            if self.catalog.has_indexed():
-                raise
-            return None  # a writer has stored the first captions, and is about to index them
-        try:
-            return engine, Lexicon(engine.analyzer.terms, self._lexicon_file)
-        except LexsearchError:
-            engine.close()
-            raise
-
     # Documents
 
-    def listed(self) -> list[str]:
-        return self.catalog.listed()
+    def get(self, name: str | os.PathLike[str]) -> PictureInfo | None:
+        """A picture that can be found, by its path or doc_id; None when there is none."""
+        doc_id = self.identify(name)
+        return self.describe(doc_id) if doc_id and self.is_listed(doc_id) else None
 
-    def is_listed(self, doc_id: str) -> bool:
-        return self.catalog.is_listed(doc_id)
+    @abstractmethod
+    def describe(self, name: str | os.PathLike[str]) -> PictureInfo:
+        """What is known of a picture, by its path or doc_id; LexsearchError when nothing is."""
 
+    @abstractmethod
+    def documents(self) -> list[str]:
+        """The doc_ids of all that can be found, in order."""
+
+    def places(self, doc_ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        """Where the pictures of these documents lie: for each that is to be found its paths
+        (none for captions without a picture). Unknown and removed documents are left out.
+        """
+        return self.paths([doc_id for doc_id in doc_ids if self.is_listed(doc_id)])
+
+    @abstractmethod
+    def relative_paths(self, doc_ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        """For each document, its pictures' paths relative to the folder they were indexed in; of
+        one that was imported, the path that came with it.
+        """
+
+    @abstractmethod
+    def named(self, name: str) -> list[str]:
+        """The doc_ids of the pictures that lie at this path relative to the folder they were
+        indexed in, as `relative_paths` gives it; of several folders there may be several.
+        """
+
+    @abstractmethod
     def folders(self) -> dict[str, int]:
-        return self.catalog.folders()
+        """How many pictures lie in each folder and below it, by its path from the folder that was
+        indexed on, the name of which comes first: "photos", "photos/2023".
+        """
 
+    @abstractmethod
     def albums(self) -> dict[str, int]:
-        counts: dict[str, int] = {}
-        spelled: dict[str, str] = {}
-        for name, count in self.catalog.facts(ALBUM).items():
-            name = spelled.setdefault(key_of(name), name)
-            counts[name] = counts.get(name, 0) + count
-        return counts
+        """How many pictures are in each album, by its name."""
 
+    @abstractmethod
     def favourites(self, doc_ids: Sequence[str]) -> set[str]:
-        return set(self.catalog.facts_of(doc_ids, IS))
+        """Those of the documents that are favourites."""
 
+    @abstractmethod
     def duplicates(self) -> list[tuple[PictureCopy, ...]]:
-        from lexsearch.images.copies import copies
+        """Pictures that lie at several places, or are copies of one another."""
 
-        places: dict[str, list[str]] = {}
-        for row in self.catalog.files():
-            places.setdefault(row.doc_id, []).append(row.path)
-        return copies(places, self.store.texts(LIKENESS))
+    @abstractmethod
+    def browse(
+        self, k: int = 10, *, skip: int = 0, sort: Sort = "relevance"
+    ) -> tuple[list[str], int]:
+        """The doc_ids of the first k pictures after the first `skip`, and how many pictures there
+        are. sort: as in `search`; by "relevance" those whose files changed last come first.
+        """
 
-    def browse(self, k: int, skip: int, sort: Sort) -> tuple[list[str], int]:
-        total = self.catalog.pictures()
-        if sort == "relevance":
-            return self.catalog.newest(k, skip), total
-        return self._browsed(self.state(), sort)[skip : skip + k], total
-
-    def _browse(self, state: Hashable, sort: Sort) -> list[str]:
-        return self.in_order(self.catalog.having_files(), sort)
-
-    def dates(self, doc_ids: Sequence[str]) -> dict[str, str]:
-        if len(doc_ids) <= _MANY:
-            return self.catalog.dates(doc_ids)
-        known = self._dates(self.state())
-        return {doc_id: known[doc_id] for doc_id in doc_ids if doc_id in known}
-
-    def first_paths(self, doc_ids: Sequence[str]) -> dict[str, str]:
-        return self.catalog.first_paths(doc_ids)
-
+    @abstractmethod
     def months(self) -> dict[str, int]:
-        counts: dict[str, int] = {}
-        for date, count in reversed(self.catalog.facts("date").items()):
-            counts[date[:7]] = counts.get(date[:7], 0) + count
-        return counts
+        """How many pictures were taken in each month, the latest first: "2023-07"."""
 
+    def cameras(self) -> dict[str, int]:
+        """How many pictures each camera took, as the files name it; `camera:` finds them."""
+        return self.counted("camera")
+
+    def kinds(self) -> dict[str, int]:
+        """How many pictures there are of each format and shape; `kind:` finds them."""
+        return self.counted("kind")
+
+    @abstractmethod
     def counted(self, field: str) -> dict[str, int]:
-        return self.catalog.facts(field)
+        """How many documents have each text of a field: "camera" or "kind"."""
 
+    @abstractmethod
+    def dates(self, doc_ids: Sequence[str]) -> dict[str, str]:
+        """When documents were taken, YYYY-MM-DD, where that is known."""
+
+    @abstractmethod
+    def first_paths(self, doc_ids: Sequence[str]) -> dict[str, str]:
+        """A path of each document that has one."""
+
+    @abstractmethod
     def status(self) -> Status:
-        return status_of(self.folder, self.settings, self.catalog, self.searchable())
+        """What is in the index, what is missing, and what failed."""
 
-    def identify(self, name: str | os.PathLike[str]) -> str | None:
-        row = self.catalog.file(absolute(os.path.expanduser(name)))
-        if row is not None:
-            return row.doc_id
-        if self.catalog.has_document(str(name)):
-            return str(name)
-        if os.path.isfile(name):
-            from lexsearch.images.files import hash_file
-
-            doc_id = hash_file(os.fspath(name))
-            if self.catalog.has_document(doc_id):
-                return doc_id
+    def running(self) -> Running | None:
+        """How far the process is that fills this index right now; None when there is none."""
         return None
 
-    def paths(self, doc_ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
-        places = self.catalog.files_of(doc_ids)
-        imported = self.catalog.imported_paths([one for one in doc_ids if not places[one]])
-        return {
-            doc_id: _living_first(row.path for row in rows)
-            or ((imported[doc_id],) if doc_id in imported else ())
-            for doc_id, rows in places.items()
-        }
-
-    def relative_paths(self, doc_ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
-        below = {
-            doc_id: tuple(os.path.relpath(row.path, row.root) for row in rows)
-            for doc_id, rows in self.catalog.files_of(doc_ids).items()
-        }
-        return {doc_id: below[doc_id] or paths for doc_id, paths in self.paths(doc_ids).items()}
-
-    def named(self, name: str) -> list[str]:
-        try:
-            rows = [self.catalog.file(os.path.join(root, name)) for root in self.catalog.roots()]
-        except UnicodeEncodeError:  # half a character
-            return []
-        there = [row for row in rows if row and os.path.relpath(row.path, row.root) == name]
-        doc_ids = dict.fromkeys(row.doc_id for row in there)
-        return [doc_id for doc_id in doc_ids if self.catalog.is_listed(doc_id)]
-
-    def describe(self, doc_id: str) -> PictureInfo:
-        captions = [row for _, rows in self.store.scan([doc_id]) for row in rows]
-        effective = in_effect(captions, self.settings.captioner)
-        return PictureInfo(doc_id, self.paths([doc_id])[doc_id], tuple(effective))
-
+    @abstractmethod
     def contents(self) -> Iterator[Document]:
-        listed = set(self.catalog.listed())
-        for doc_id, captions in self.store.scan() if listed else ():
-            if doc_id in listed:
-                yield compose(doc_id, captions, self.settings.captioner, lexicon=self._words)
+        """What can be found, as the text index has it: each with its captions in effect joined, in
+        order of doc_id.
+        """
 
-    def export(self) -> Iterator[str]:
-        from lexsearch.storage.transfer import to_json  # loads Arrow, which a search does not need
+    @abstractmethod
+    def export_captions(self) -> Iterator[str]:
+        """All captions of what can be found, each with its last text, as JSON Lines.
 
-        for doc_id, captions in self.store.scan():
-            if not self.catalog.is_listed(doc_id):
-                continue
-            path = next(iter(self.paths([doc_id])[doc_id]), None)
-            for caption in latest(captions).values():
-                if caption.text is not None and caption.field != LIKENESS:
-                    yield to_json(caption, path)
+        In order of document.
+        """
+
+
+def ordered(sort: Sort) -> Sort:
+    """Raises LexsearchError for an order that there is not."""
+    if sort not in SORTS:
+        raise LexsearchError(f"there is no order {sort!r}; sort is one of {', '.join(SORTS)}")
+    return sort
+
+
+def understood(query: str | Query, mode: str = "best", match: str = "best") -> Query:
+    """A query as it is searched for: in paper mode signs, quotes and fields are words like any
+    other. Raises LexsearchError for a mode or match that there is not, QueryError.
+    """
+    if mode not in MODES or match not in MATCHES:
+        raise LexsearchError(f"mode is one of {MODES}, match one of {MATCHES}")
+    if isinstance(query, Query):
+        return query
+    return parse_plainly(query) if mode == "paper" else parse(query)
+
+
+def _with(also: Sequence[str], query: Query) -> Query:
+    """The query with more sentences; one that stands there twice counts twice."""
+    if not also:
+        return query
+    if isinstance(also, str):
+        raise LexsearchError("also= takes a list of sentences, not a single text")
+    more = (" ".join(text.split()) for text in also)
+    return replace(query, also=(*query.also, *filter(None, more)))
 
 
 def _hit(
@@ -567,41 +555,10 @@ def _natural(path: str) -> list[tuple[int, int, str]]:
     return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts if part]
 
 
-def _stamp(file: Path) -> tuple[int, ...] | None:
+def stamp(file: Path) -> tuple[int, ...] | None:
+    """What tells a file from what was there before, or is to be; None where there is none."""
     try:
         status = file.stat()
     except FileNotFoundError:
         return None
     return (status.st_ino, status.st_mtime_ns, status.st_size)
-
-
-def _open_catalog(folder: Path) -> Catalog:
-    """The catalog to read. One that is missing, or of an earlier lexsearch, a writer makes first,
-    where this process may be one.
-    """
-    file = folder / "catalog.sqlite"
-    missing = not file.exists()
-    if missing or Catalog.is_outdated(file):
-        from lexsearch.storage.writer import writing
-
-        try:
-            with writing(folder) as writer:
-                if missing:
-                    writer.sync()
-        except (IndexLocked, IndexReadOnly):
-            if not file.exists():
-                raise
-    catalog = Catalog(file)
-    if missing and catalog.shards():
-        log.warning(
-            "%s was missing; run `lexsearch index` on your folders again (no picture is captioned "
-            "twice)",
-            file,
-        )
-    return catalog
-
-
-def _living_first(paths: Iterable[str]) -> tuple[str, ...]:
-    """Places that are there before those that are not: a folder may have moved, or be away."""
-    places = tuple(paths)
-    return places if len(places) < 2 else tuple(sorted(places, key=exists, reverse=True))

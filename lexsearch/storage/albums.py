@@ -4,17 +4,67 @@ and kept as captions are, and stay with a picture wherever its file goes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from lexsearch.errors import LexsearchError
 from lexsearch.records import FAVOURITE, WHOLE, Caption
-from lexsearch.storage.corrections import said
+from lexsearch.storage.corrections import correct, said
 from lexsearch.storage.documents import in_effect
 from lexsearch.text.words import key_of, words_of
+
+if TYPE_CHECKING:
+    from lexsearch.storage.catalog import Catalog
+    from lexsearch.storage.writer import Writer
 
 ALBUM, IS = "album", "is"
 """The fields: of the names of albums, and of what a picture is marked as."""
 LONGEST_NAME = 200  # characters
+
+
+def favourite(writer: Writer, *names: str | os.PathLike[str], undo: bool = False) -> int:
+    """Mark pictures, by path or doc_id, as favourites, which `is:favourite` finds; or no more.
+    Returns how many were not so before.
+    """
+    return _gather(writer, names, IS, FAVOURITE, undo)
+
+
+def add_to_album(writer: Writer, album: str, *names: str | os.PathLike[str]) -> int:
+    """Put pictures, by path or doc_id, into an album, which `album:NAME` finds: a new one, or
+    the one of that name, in whatever case. Returns how many were not in it.
+    """
+    return _gather(writer, names, ALBUM, named(album, list(albums_of(writer.catalog))), undo=False)
+
+
+def remove_from_album(writer: Writer, album: str, *names: str | os.PathLike[str]) -> int:
+    """Take pictures out of an album; one without pictures is none. Returns how many were in
+    it. Raises LexsearchError where there is no such album.
+    """
+    known = list(albums_of(writer.catalog))
+    name = named(album, known)
+    if name not in known:
+        raise LexsearchError(f"there is no album {name!r}; there are: {', '.join(known) or 'none'}")
+    return _gather(writer, names, ALBUM, name, undo=True)
+
+
+def _gather(
+    writer: Writer, names: Iterable[str | os.PathLike[str]], field: str, text: str, undo: bool
+) -> int:
+    def gathered(doc_id: str, rows: list[Caption]) -> list[Caption]:
+        return take(rows, field, text) if undo else put(rows, doc_id, field, text)
+
+    return correct(writer, names, gathered)
+
+
+def albums_of(catalog: Catalog) -> dict[str, int]:
+    """How many pictures are in each album, by its name."""
+    counts: dict[str, int] = {}
+    spelled: dict[str, str] = {}
+    for name, count in catalog.facts(ALBUM).items():
+        name = spelled.setdefault(key_of(name), name)
+        counts[name] = counts.get(name, 0) + count
+    return counts
 
 
 def named(album: str, known: Sequence[str]) -> str:

@@ -1,7 +1,8 @@
 """The catalog: which files lie where, which captions exist, what waits to be indexed.
 
-One SQLite file. Everything in it can be made again from the captions and the folders, except
-which imported documents were removed.
+One SQLite file, with a log of what is being written beside it (-wal, -shm), so that who reads sees
+one moment to the end, and waits for nobody. Everything in it can be made again from the captions
+and the folders, except which imported documents were removed.
 """
 
 from __future__ import annotations
@@ -13,13 +14,14 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
 from lexsearch.errors import IndexReadOnly, IndexUnusable, StorageError
+from lexsearch.images import filesystem
 from lexsearch.records import Caption, Failure
 from lexsearch.storage.coverage import Coverage
 
@@ -136,6 +138,9 @@ class Catalog:
         self.coverage = Coverage(self._rows)
         with self._errors():
             self._db = _connect_to_write(file) if write else _connect_to_read(file)
+            if not write and not _can_be_read(self._db):
+                self._db.close()
+                self._db, self._is_copy = _in_memory(_connect_frozen(file)), True
             self._place = self._stamp()
             version = self._number("PRAGMA user_version")
             if version > len(_MIGRATIONS):
@@ -143,7 +148,12 @@ class Catalog:
                 raise IndexUnusable(
                     f"{file} was made by a later version of lexsearch; upgrade lexsearch to use it"
                 )
-            if not write and version < len(_MIGRATIONS):
+            if write:
+                with suppress(StorageError):  # somebody reads it without a log just now
+                    self._rows("PRAGMA journal_mode = WAL")
+            self._has_log = self._rows("PRAGMA journal_mode") == [("wal",)]
+            self._was_outdated = version < len(_MIGRATIONS)
+            if not write and self._was_outdated:
                 self._db, self._is_copy = _in_memory(self._db), True
                 self._place = self._stamp()
             if write and version < len(_MIGRATIONS) and self._number(_HAS_TABLES):
@@ -161,7 +171,7 @@ class Catalog:
         """Whether the catalog is of an earlier lexsearch."""
         catalog = Catalog(file)
         catalog.close()
-        return catalog._is_copy
+        return catalog._was_outdated
 
     def is_in_place(self) -> bool:
         """Whether the file is still the one that was opened."""
@@ -192,13 +202,33 @@ class Catalog:
                 ) from error
             if code == sqlite3.SQLITE_READONLY:
                 raise IndexReadOnly(f"{self._file} may not be written to") from error
+            if code in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL):
+                raise StorageError(
+                    f"{self._file} could not be used: {error}; is the disk full?"
+                ) from error
             if isinstance(error, sqlite3.OperationalError):
                 raise StorageError(f"{self._file} could not be used: {error}") from error
             raise
 
     def version(self) -> int:
-        """Changes whenever somebody else has changed the catalog."""
+        """Changes whenever somebody else has changed the catalog; not for `moment`."""
         return self._number("PRAGMA data_version")
+
+    @contextmanager
+    def moment(self) -> Iterator[None]:
+        """In the block, reading sees nothing of what others write meanwhile. Where the disk allows
+        no log, it does: a writer would have to wait for the end of the block.
+        """
+        if not self._has_log or self._is_copy:
+            yield
+            return
+        self._rows("BEGIN")
+        try:
+            self._rows(_HAS_TABLES)  # the moment is that of the first look
+            yield
+        finally:
+            with self._reading:
+                self._db.rollback()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -593,6 +623,22 @@ class Catalog:
         return [os.fsdecode(row[0]) for row in rows]  # type: ignore[arg-type]
 
 
+def identify(catalog: Catalog, name: str | os.PathLike[str]) -> str | None:
+    """The doc_id of a picture by its path, its doc_id or its content."""
+    row = catalog.file(filesystem.absolute(os.path.expanduser(name)))
+    if row is not None:
+        return row.doc_id
+    if catalog.has_document(str(name)):
+        return str(name)
+    if os.path.isfile(name):
+        from lexsearch.images.files import hash_file  # loads numpy, which a search does not need
+
+        doc_id = hash_file(os.fspath(name))
+        if catalog.has_document(doc_id):
+            return doc_id
+    return None
+
+
 def _connect_to_write(file: Path) -> sqlite3.Connection:
     db = sqlite3.connect(file, timeout=60, check_same_thread=False)
     db.executescript("PRAGMA synchronous = FULL; PRAGMA temp_store = FILE")
@@ -600,12 +646,37 @@ def _connect_to_write(file: Path) -> sqlite3.Connection:
 
 
 def _connect_to_read(file: Path) -> sqlite3.Connection:
-    # A journal that a killed writer left is rolled back by the next reader that may write;
-    # in a folder that nobody may write to, there is no writer to wait for either.
-    mode = "rw" if os.access(file, os.W_OK) and os.access(file.parent, os.W_OK) else "ro"
-    frozen = "" if mode == "rw" else "&immutable=1"
-    uri = f"{file.absolute().as_uri()}?mode={mode}{frozen}"
+    # What a killed writer left half done is put right by the next reader that may write. Who may
+    # not shares the log of a writer who is there; where there is none, nothing changes.
+    if os.access(file, os.W_OK) and os.access(file.parent, os.W_OK):
+        return _connect(file, "mode=rw")
+    return _connect(file, "mode=ro") if _has_writer(file) else _connect_frozen(file)
+
+
+def _connect_frozen(file: Path) -> sqlite3.Connection:
+    """As the file is, whatever a log beside it says."""
+    return _connect(file, "mode=ro&immutable=1")
+
+
+def _connect(file: Path, how: str) -> sqlite3.Connection:
+    uri = f"{file.absolute().as_uri()}?{how}"
     return sqlite3.connect(uri, uri=True, timeout=60, check_same_thread=False)
+
+
+def _can_be_read(db: sqlite3.Connection) -> bool:
+    """Whether there is room, on a full disk, for what reading beside a log takes."""
+    try:
+        db.execute(_HAS_TABLES)
+    except sqlite3.OperationalError as error:
+        code = error.sqlite_errorcode & 0xFF
+        if code in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN):
+            return False
+        raise
+    return True
+
+
+def _has_writer(file: Path) -> bool:
+    return all(file.with_name(f"{file.name}-{log}").exists() for log in ("wal", "shm"))
 
 
 def _in_memory(db: sqlite3.Connection) -> sqlite3.Connection:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Iterable, Sequence
-from typing import Literal, get_args
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Literal, get_args
 
 from lexsearch.errors import LexsearchError
 from lexsearch.records import WHOLE, Caption, CaptionerKey
 from lexsearch.storage.denials import DENIED
 from lexsearch.storage.documents import in_effect, latest
+
+if TYPE_CHECKING:
+    from lexsearch.storage.writer import Writer
 
 HUMAN = CaptionerKey("human")
 Correctable = Literal["caption", "text", "about", "date"]
@@ -17,7 +21,61 @@ CORRECTABLE: tuple[Correctable, ...] = get_args(Correctable)
 """Fields that a person may correct."""
 
 
+def edit_caption(
+    writer: Writer,
+    name: str | os.PathLike[str],
+    text: str | None,
+    *,
+    crop: str = WHOLE,
+    field: str = "caption",
+    caption_id: str | None = None,
+) -> None:
+    """Correct what is said of a crop for good: it outlives reindexing and other captioners.
+
+    name: a picture's path or doc_id.
+    text: what to say of the crop; None withdraws earlier corrections.
+    caption_id: of the one caption to replace; by default all of the crop are.
+    Raises LexsearchError for a crop that nothing is said of, naming the others.
+    """
+
+    def corrections(_: str, rows: list[Caption]) -> list[Caption]:
+        if text is None:
+            return _withdrawn(rows, crop, field, caption_id)
+        return _corrections(rows, writer.settings.captioner, text, crop, field, caption_id)
+
+    correct(writer, [name], corrections)
+
+
+def deny(writer: Writer, name: str | os.PathLike[str], *words: str, undo: bool = False) -> None:
+    """Never say these words or phrases of a picture, a path or a doc_id: in all their forms they
+    leave all of its captions, those to come too. `undo` allows them again; LexsearchError for one
+    that was not denied.
+    """
+
+    def denials(doc_id: str, rows: list[Caption]) -> list[Caption]:
+        return _allowed(rows, words) if undo else _denials(rows, doc_id, words)
+
+    correct(writer, [name], denials)
+
+
 def correct(
+    writer: Writer,
+    names: Iterable[str | os.PathLike[str]],
+    corrections: Callable[[str, list[Caption]], list[Caption]],
+) -> int:
+    """Store what is to be said of pictures, given the doc_id and all captions of each; of how many
+    there was something to say.
+    """
+    doc_ids = sorted({writer.find(name) for name in names})
+    rows = dict(writer.store.scan(doc_ids))
+    made = [corrections(doc_id, rows.get(doc_id, [])) for doc_id in doc_ids]
+    writer.keep(row for part in made for row in part)
+    writer.sync()
+    writer.tidy()
+    return sum(map(bool, made))
+
+
+def _corrections(
     captions: Sequence[Caption],
     current: CaptionerKey | None,
     text: str,
@@ -48,7 +106,7 @@ def correct(
     ]
 
 
-def withdraw(
+def _withdrawn(
     captions: Sequence[Caption], crop: str, field: str = "caption", caption_id: str | None = None
 ) -> list[Caption]:
     """What to store so that corrections of a crop, or of one caption of it, count no more."""
@@ -62,7 +120,7 @@ def withdraw(
     ]
 
 
-def deny(captions: Sequence[Caption], doc_id: str, words: Sequence[str]) -> list[Caption]:
+def _denials(captions: Sequence[Caption], doc_id: str, words: Sequence[str]) -> list[Caption]:
     """What to store so that no caption of the picture says these words or phrases any more."""
     return [
         said(Caption(doc_id, WHOLE, None, DENIED), text, text.casefold(), captions)
@@ -70,7 +128,7 @@ def deny(captions: Sequence[Caption], doc_id: str, words: Sequence[str]) -> list
     ]
 
 
-def allow(captions: Sequence[Caption], words: Sequence[str]) -> list[Caption]:
+def _allowed(captions: Sequence[Caption], words: Sequence[str]) -> list[Caption]:
     """What to store so that these words are denied no more; LexsearchError for one that was not."""
     denied = {
         row.caption_id: row

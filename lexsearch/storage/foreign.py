@@ -21,9 +21,10 @@ from itertools import chain
 from typing import Any, TextIO
 
 from lexsearch.errors import ImportFormatError
+from lexsearch.records import ProgressCallback
 from lexsearch.storage.catalog import Catalog
 from lexsearch.storage.transfer import Imported, import_captions
-from lexsearch.storage.writer import ProgressCallback, Writer
+from lexsearch.storage.writer import Writer
 
 _IMAGE_KEYS = (
     "file_name", "filename", "image", "image_path", "img_path", "path", "file", "filepath", "img",

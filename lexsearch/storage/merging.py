@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 from lexsearch.errors import LexsearchError
-from lexsearch.records import Caption, Progress
+from lexsearch.records import Caption, Progress, ProgressCallback
 from lexsearch.storage.captions import CaptionStore
-from lexsearch.storage.writer import ProgressCallback, Writer, writing
+from lexsearch.storage.settings import catalog_file, read_settings
+from lexsearch.storage.writer import Writer, writing
 
 _CHUNK = 2000  # documents whose captions are kept at once
 
@@ -23,18 +25,30 @@ class Merged(NamedTuple):
     documents: int
 
 
-def merge(writer: Writer, folders: Sequence[Path], progress: ProgressCallback) -> Merged:
-    """Take what other indexes hold: captions, files, failures, what was left out. They stay as they
-    are; to do it again takes only what is new.
+def merge(
+    folder: Path,
+    others: Iterable[str | os.PathLike[str]],
+    progress: ProgressCallback,
+    *,
+    create: bool = False,
+) -> Merged:
+    """Take into the index in `folder` what other indexes hold: captions, files, failures, what was
+    left out. They stay as they are; to do it again takes only what is new.
 
-    Raises IndexLocked where one is being written to.
+    Raises IndexNotFound for a folder that is no index, IndexLocked where one is being written to.
     """
-    for folder in folders:
-        if folder.samefile(writer.folder):
-            raise LexsearchError(f"{folder} is not merged into itself; name another with --index")
-    taken = [_take(writer, folder, progress) for folder in folders]
-    writer.sync(progress)
-    writer.tidy()
+    sources = [Path(other).expanduser().absolute() for other in others]
+    for source in sources:
+        read_settings(source)
+    with writing(folder, create=create) as writer:
+        for source in sources:
+            if source.samefile(folder):
+                raise LexsearchError(
+                    f"{source} is not merged into itself; name another with --index"
+                )
+        taken = [_take(writer, source, progress) for source in sources]
+        writer.sync(progress)
+        writer.tidy()
     return Merged(*map(sum, zip(*taken, strict=True)))
 
 
@@ -50,7 +64,7 @@ def _take(writer: Writer, folder: Path, progress: ProgressCallback) -> tuple[int
             documents += len(part)
             stage = f"taking captions of {folder.name}"
             progress(Progress(stage, documents, None, "picture"))
-        writer.catalog.absorb(folder / "catalog.sqlite")
+        writer.catalog.absorb(catalog_file(folder))
     return captions, documents
 
 

@@ -11,8 +11,14 @@ import secrets
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from lexsearch.engines import Ranking
-from lexsearch.errors import IndexNotFound, IndexReadOnly, IndexUnusable, StorageError
+from lexsearch.engines import Ranking, is_cluster
+from lexsearch.errors import (
+    IndexNotFound,
+    IndexReadOnly,
+    IndexUnusable,
+    LexsearchError,
+    StorageError,
+)
 from lexsearch.records import CaptionerKey
 
 FORMAT = 1
@@ -41,9 +47,27 @@ def index_folder(path: str | os.PathLike[str]) -> Path:
     return Path(path).expanduser().absolute()
 
 
+def engine_address(text: str) -> str:
+    """Where a text index is to be, as the settings have it. text: the address of an index on a
+    cluster, or "embedded". Raises LexsearchError for what is neither.
+    """
+    if text == "embedded":
+        return ""
+    if not is_cluster(text):
+        raise LexsearchError(
+            f"{text} is no engine; write embedded, or an address opensearch+https://HOST:9200/NAME"
+        )
+    return text
+
+
 def settings_file(folder: Path) -> Path:
     """Where the settings of the index in `folder` are; only an index has this file."""
     return folder / "index.json"
+
+
+def catalog_file(folder: Path) -> Path:
+    """Where the catalog of the index in `folder` is (see lexsearch.storage.catalog)."""
+    return folder / "catalog.sqlite"
 
 
 def lexicon_file(folder: Path) -> Path:
@@ -80,6 +104,16 @@ def read_settings(folder: Path) -> Settings:
 
 def new_id() -> str:
     return secrets.token_hex(8)
+
+
+def is_index(folder: Path) -> bool:
+    """Whether there is an index; IndexNotFound for a folder of something else."""
+    if settings_file(folder).exists():
+        return True
+    half_made = settings_file(folder).with_suffix(".part").name  # by one that was killed
+    if folder.is_dir() and any(file.name != half_made for file in folder.iterdir()):
+        raise IndexNotFound(f"{folder} is a folder, but not a lexsearch index")
+    return False
 
 
 def make_index(folder: Path) -> None:

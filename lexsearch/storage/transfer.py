@@ -14,9 +14,17 @@ from typing import Any
 
 from lexsearch.errors import ImportFormatError
 from lexsearch.images import filesystem
-from lexsearch.records import CAPTION_FIELDS, WHOLE, Box, Caption, CaptionerKey, Progress
+from lexsearch.records import (
+    CAPTION_FIELDS,
+    WHOLE,
+    Box,
+    Caption,
+    CaptionerKey,
+    Progress,
+    ProgressCallback,
+)
 from lexsearch.storage.documents import HUMAN, latest, same_as
-from lexsearch.storage.writer import ProgressCallback, Writer
+from lexsearch.storage.writer import Writer
 
 _CHUNK_ROWS = 50_000
 _CHUNK_CHARACTERS = 32_000_000

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
@@ -19,16 +19,27 @@ from typing import NamedTuple
 from filelock import Timeout
 
 from lexsearch.engines import EngineWriter, has_index, open_writer
-from lexsearch.errors import EngineBroken, EngineOutdated, IndexLocked, IndexReadOnly
+from lexsearch.errors import (
+    EngineBroken,
+    EngineOutdated,
+    IndexLocked,
+    IndexReadOnly,
+    LexsearchError,
+)
+from lexsearch.images import filesystem
 from lexsearch.images.formats import kinds_of
-from lexsearch.records import Caption, Document, Passage, Progress
+from lexsearch.records import Caption, Document, Passage, Progress, ProgressCallback
 from lexsearch.storage.captions import CaptionStore, DamagedShard
-from lexsearch.storage.catalog import Catalog
+from lexsearch.storage.catalog import Catalog, identify
 from lexsearch.storage.documents import compose
 from lexsearch.storage.progress_file import forget_progress, writer_lock
 from lexsearch.storage.settings import (
     Settings,
+    catalog_file,
+    engine_address,
+    is_index,
     lexicon_file,
+    make_index,
     new_id,
     read_settings,
     write_settings,
@@ -41,18 +52,21 @@ _COMMIT_EVERY = 20_000
 _PATIENCE = 0.5  # seconds; whoever looks whether somebody writes holds the lock for a moment
 _BULK = 5000  # from this many waiting documents on, all captions are read once, in order
 
-ProgressCallback = Callable[[Progress], None]
 _COUNTED = (*EXACT, "camera")  # fields that documents are counted and sorted by
 Taken = dict[str, list[tuple[str, str]]]
 log = logging.getLogger("lexsearch")
 
 
 @contextmanager
-def writing(folder: Path) -> Iterator[Writer]:
+def writing(folder: Path, *, create: bool = False) -> Iterator[Writer]:
     """The only writer of the index in `folder`, with all that a killed one left caught up.
 
+    create: make one that is missing; else IndexNotFound is raised.
     Raises IndexLocked when another process is writing, IndexReadOnly when nobody may.
     """
+    if create and not is_index(folder):
+        make_index(folder)
+    read_settings(folder)
     if not os.access(folder, os.W_OK):
         raise IndexReadOnly(f"{folder} may not be written to; check its permissions")
     lock = writer_lock(folder)
@@ -83,7 +97,7 @@ class Writer:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.settings = read_settings(folder)
-        self.catalog = Catalog(folder / "catalog.sqlite", write=True)
+        self.catalog = Catalog(catalog_file(folder), write=True)
         self.store = CaptionStore(folder / "captions")
         self._engine: EngineWriter | None = None
         self._known: Lexicon | None = None
@@ -100,19 +114,64 @@ class Writer:
         """Make the text index anew at another address, and use that one from then on; who searches
         finds the old one until all is there. Returns whether it was not there already.
 
-        engine: as in Settings. Raises EngineUnavailable before anything was changed.
+        engine: an address, or "embedded". Raises LexsearchError for what is neither, and
+        EngineUnavailable, before anything was changed.
         """
-        if engine == self.settings.engine:
+        address = engine_address(engine)
+        if address == self.settings.engine:
             return False
-        moved = replace(self.settings, engine=engine, id=self.settings.id or new_id())
+        moved = replace(self.settings, engine=address, id=self.settings.id or new_id())
         has_index(moved.text_index(self.folder))  # raises when nobody answers there
         self.settings = moved
         self.rebuild(progress)
         return True
 
+    def reindex(
+        self,
+        k1: float | None,
+        b: float | None,
+        engine: str | None,
+        progress: ProgressCallback | None = None,
+    ) -> None:
+        """Make the text index anew, with other parameters or at another address where they are
+        given.
+        """
+        given = {name: value for name, value in (("k1", k1), ("b", b)) if value is not None}
+        ranking = replace(self.settings.ranking, **given)
+        self.change_settings(replace(self.settings, ranking=ranking))
+        if engine is None or not self.move_text_index(engine, progress):
+            self.rebuild(progress)
+
+    def remove(self, names: Iterable[str | os.PathLike[str]]) -> int:
+        """Take files, folders or imported documents (by doc_id) out of the results; their captions
+        stay. Returns how many were taken out.
+        """
+        removed = 0
+        with self.catalog.transaction():
+            for name in names:
+                path = filesystem.absolute(name)
+                rows = list(self.catalog.files_under(path))
+                if rows:
+                    self.catalog.remove(path)
+                for row in rows:
+                    self.catalog.drop_file(row.path)
+                removed += len(rows) or self.catalog.exclude(str(name))
+                self.catalog.drop_failures(path)
+        self.sync()
+        return removed
+
     def close(self) -> None:
         self._close_engine()
         self.catalog.close()
+
+    def find(self, name: str | os.PathLike[str]) -> str:
+        """The doc_id of a picture by its path, its doc_id or its content; LexsearchError when it is
+        not in the index.
+        """
+        doc_id = identify(self.catalog, name)
+        if doc_id is None:
+            raise LexsearchError(f"{os.fspath(name)} is not in the index {self.folder}")
+        return doc_id
 
     def keep(self, captions: Iterable[Caption]) -> None:
         """Store captions for good. `sync` makes them searchable."""

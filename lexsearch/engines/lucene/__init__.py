@@ -7,7 +7,6 @@ a word is worth in each document is remembered there (java/lexsearch/Columns.jav
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -28,26 +27,30 @@ class LuceneEngine(Engine):
 
     analyzer = ANALYZER
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, before: LuceneEngine | None = None) -> None:
+        """before: an engine of the same folder, which has parts of it open."""
         if not layout.has_index(folder):  # Lucene would make the folder
             raise EngineBroken(
                 f"there is no text index in {folder}; `lexsearch reindex` makes it from captions"
             )
         self._folder = folder
         self._requests = wire.Requests()
-        self._seeing = threading.Lock()
         self._seen = _changed(folder)
-        self._number = bridge.call(folder, "open", str(folder), layout.note())
-        self._state = 1
+        if before is None:
+            self._number = bridge.call(folder, "open", str(folder), layout.note())
+        else:
+            self._number = bridge.call(folder, "reopen", before._number)
 
-    def state(self) -> int:
-        """The number of what has been committed last, by whatever process."""
+    def is_current(self) -> bool:
         changed = _changed(self._folder)
         if changed is None or changed != self._seen:
-            with self._seeing:
-                self._state = bridge.call(self._folder, "refresh", self._number)
-                self._seen = changed
-        return self._state
+            if not bridge.call(self._folder, "isCurrent", self._number):
+                return False
+            self._seen = changed
+        return True
+
+    def reopened(self) -> LuceneEngine:
+        return LuceneEngine(self._folder, self)
 
     def search(self, query: ScoredQuery, k: int) -> TopDocs:
         return wire.top_docs(self._ask("search", self._requests.search(query, k)))
@@ -55,7 +58,6 @@ class LuceneEngine(Engine):
     def count(self, query: ScoredQuery | None = None) -> int:
         if query is not None:
             return self.search(query, 0).total
-        self.state()
         return int(bridge.call(self._folder, "documents", self._number))
 
     def frequencies(self, terms: Collection[Term]) -> Mapping[Term, int]:
@@ -76,8 +78,6 @@ class LuceneEngine(Engine):
         return [unpack(*pair) if pair[0] else StoredDocument() for pair in pairs]
 
     def _ask(self, name: str, request: bytes) -> bytes:
-        """Ask the newest state of the index."""
-        self.state()
         return bridge.ask(self._folder, name, self._number, request)
 
     def close(self) -> None:

@@ -3,8 +3,8 @@
 The server counts and the client weighs (`lexsearch.engines.opensearch.render`), so that a cluster
 gives the scores that embedded Lucene gives. Analysis is the client's too: documents come analysed.
 
-A warm query takes two round trips: one that looks whether the index has changed, one that searches
-and brings along what is stored of the hits.
+A warm query takes two round trips: one that looks whether the index has changed (`is_current`), one
+that searches and brings along what is stored of the hits.
 """
 
 from __future__ import annotations
@@ -27,8 +27,7 @@ from lexsearch.memo import Memo
 from lexsearch.text.analysis import Analyzer
 from lexsearch.text.words import EXACT, edits
 
-_LOOK = 1.0  # seconds after which `state` looks again whether others have committed
-_LOOK_ANYWAY = 10.0  # and whoever asks something else without asking for the state
+_LOOK = 1.0  # seconds after which `is_current` looks again whether others have committed
 _PAGE = 10_000  # hits at once, OpenSearch's limit
 _STORED = 50  # hits that what is stored of them comes along with
 _MOST_STORED = 2_000  # remembered
@@ -52,23 +51,14 @@ class Made(NamedTuple):
     owner: str = ""
 
 
-class _Moment:
-    """What is known of an index since its last commit."""
-
-    def __init__(self, made: Made, commits: int) -> None:
-        self.made = made
-        self.commits = commits
-        self.looked = time.monotonic()
-        self.documents = 0
-        self.means: dict[str, float] = {}
-        self.frequencies: dict[Term, int] = {}
-        self.stored: dict[str, StoredDocument] = {}
-
-
 class OpenSearchEngine(Engine):
-    """Searches an index on a cluster. Commits of other processes are seen within a second.
+    """Searches an index on a cluster, with the counts of one commit. Commits of other processes are
+    seen within a second.
 
-    One query keeps one index for its counts and its search, also while another is put in its place.
+    It keeps the index that it found behind the name also while another is put in its place. To keep
+    its documents too would cost the cluster an open point in time for each reader.
+
+    made: that index, and its last commit.
     """
 
     is_far = True
@@ -77,48 +67,47 @@ class OpenSearchEngine(Engine):
         self.analyzer = analyzer
         self._address = read_address(address)
         self._cluster = Cluster(self._address)
-        self._now: _Moment | None = None
-        self._moment()
+        self._commits = COMMITS[self._address.text]
+        self._looked = time.monotonic()
+        self.made = look(self._cluster, analyzer)
+        self._is_old = False
+        self._documents = 0
+        self._means: dict[str, float] = {}
+        self._frequencies: dict[Term, int] = {}
+        self._stored: dict[str, StoredDocument] = {}
 
-    def _moment(self, seconds: float = _LOOK_ANYWAY) -> _Moment:
-        """What was known no longer than so many seconds ago."""
-        now, commits = self._now, COMMITS[self._address.text]
-        if now is not None and now.commits == commits and time.monotonic() - now.looked < seconds:
-            return now
-        made = look(self._cluster, self.analyzer)
-        if now is None or now.made != made:
-            now = self._now = _Moment(made, commits)
-        now.commits, now.looked = commits, time.monotonic()
-        return now
+    def is_current(self) -> bool:
+        if self._commits != COMMITS[self._address.text]:
+            self._is_old = True
+        elif not self._is_old and time.monotonic() - self._looked >= _LOOK:
+            self._is_old = look(self._cluster, self.analyzer) != self.made
+            self._looked = time.monotonic()
+        return not self._is_old
 
-    def state(self) -> Made:
-        return self._moment(_LOOK).made
+    def reopened(self) -> OpenSearchEngine:
+        return OpenSearchEngine(self._address.text, self.analyzer)
 
     def search(self, query: ScoredQuery, k: int) -> TopDocs:
-        moment = self._moment()
-        self._learn(moment, [*terms_of(query.tree)])
-        weighing = moment.frequencies.__getitem__, moment.means, query.k1, query.b
+        self._learn([*terms_of(query.tree)])
+        weighing = self._frequencies.__getitem__, self._means, query.k1, query.b
         rendered = Renderer(*weighing).scored(query.tree)
-        k = max(0, min(k, moment.documents))
+        k = max(0, min(k, self._documents))
         if k > _PAGE:
-            return self._pages(moment, rendered, k)
-        if 0 < k <= moment.made.candidates:
-            return self._best_of_candidates(
-                moment, Estimator(*weighing).scored(query.tree), rendered, k
-            )
+            return self._pages(rendered, k)
+        if 0 < k <= self.made.candidates:
+            estimated = Estimator(*weighing).scored(query.tree)
+            return self._best_of_candidates(estimated, rendered, k)
         body = _page(rendered, k, ["stored"] if k <= _STORED else False)
-        found = self._search(moment, body)
+        found = self._search(body)
         for hit in found["hits"] if k <= _STORED else ():
-            _remember(moment, hit)
+            self._remember(hit)
         return TopDocs([*map(_scored, found["hits"])], found["total"]["value"])
 
-    def _best_of_candidates(
-        self, moment: _Moment, estimated: Query, exact: Query, k: int
-    ) -> TopDocs:
+    def _best_of_candidates(self, estimated: Query, exact: Query, k: int) -> TopDocs:
         """The best of what each shard's estimate finds, by their exact scores. OpenSearch puts no
         ties in order here, so that all candidates come, and are sorted on this side.
         """
-        most = moment.made.candidates
+        most = self.made.candidates
         again = {"rescore_query": exact, "query_weight": 0.0, "rescore_query_weight": 1.0}
         body = {
             "query": estimated,
@@ -128,14 +117,14 @@ class OpenSearchEngine(Engine):
             "docvalue_fields": ["doc_id"],
             "_source": False,
         }
-        found = self._search(moment, body)
+        found = self._search(body)
         best = [ScoredDoc(hit["fields"]["doc_id"][0], hit["_score"]) for hit in found["hits"]]
         best.sort(key=lambda one: (-one.score, one.doc_id))
         return TopDocs(best[:k], found["total"]["value"])
 
-    def _pages(self, moment: _Moment, rendered: Query, k: int) -> TopDocs:
+    def _pages(self, rendered: Query, k: int) -> TopDocs:
         """More hits than OpenSearch gives at once: page after page of one point in time."""
-        index = moment.made.concrete
+        index = self.made.concrete
         params = {"keep_alive": _KEEP, "allow_partial_pit_creation": "false"}
         opened = self._ask("POST", f"/{index}/_search/point_in_time", None, **params)
         pit = {"id": opened["pit_id"], "keep_alive": _KEEP}
@@ -156,40 +145,38 @@ class OpenSearchEngine(Engine):
             self._ask("DELETE", "/_search/point_in_time", {"pit_id": [pit["id"]]})
 
     def count(self, query: ScoredQuery | None = None) -> int:
-        moment = self._moment()
         if query is None:
-            self._learn(moment, [])
-            return moment.documents
+            self._learn([])
+            return self._documents
         body = {"query": matched(query.tree), "size": 0, "track_total_hits": True}
-        return int(self._search(moment, body)["total"]["value"])
+        return int(self._search(body)["total"]["value"])
 
     def frequencies(self, terms: Collection[Term]) -> Mapping[Term, int]:
-        moment = self._moment()
-        self._learn(moment, terms)
-        return {term: moment.frequencies[term] for term in terms}
+        self._learn(terms)
+        return {term: self._frequencies[term] for term in terms}
 
-    def _learn(self, moment: _Moment, terms: Collection[Term]) -> None:
+    def _learn(self, terms: Collection[Term]) -> None:
         """How many documents have each term, and its field; with the first, how long fields are."""
         each = dict.fromkeys(terms) | dict.fromkeys(Term(term.field) for term in terms)
-        asked = [term for term in each if term not in moment.frequencies]
-        if not moment.means:
+        asked = [term for term in each if term not in self._frequencies]
+        if not self._means:
             asked += [Term(field) for field in CHAINS if Term(field) not in each]
         for start in range(0, len(asked), _TERMS):
-            self._count(moment, asked[start : start + _TERMS])
+            self._count(asked[start : start + _TERMS])
 
-    def _count(self, moment: _Moment, terms: Sequence[Term]) -> None:
+    def _count(self, terms: Sequence[Term]) -> None:
         filters = {str(number): _having(term) for number, term in enumerate(terms)}
         counts: dict[str, Any] = {"having": {"filters": {"filters": filters}}}
-        if not moment.means:
+        if not self._means:
             counts |= {field: {"avg": {"field": f"{field}_length"}} for field in COUNTED}
         body = {"size": 0, "track_total_hits": True, "aggs": counts}
-        answer = self._search_all(moment, body)
+        answer = self._search_all(body)
         found = answer["aggregations"]
-        if not moment.means:
-            moment.documents = answer["hits"]["total"]["value"]
-            moment.means = {field: found[field]["value"] or 1.0 for field in COUNTED}
+        if not self._means:
+            self._documents = answer["hits"]["total"]["value"]
+            self._means = {field: found[field]["value"] or 1.0 for field in COUNTED}
         buckets = found["having"]["buckets"]
-        moment.frequencies.update(
+        self._frequencies.update(
             (term, buckets[str(number)]["doc_count"]) for number, term in enumerate(terms)
         )
 
@@ -211,7 +198,7 @@ class OpenSearchEngine(Engine):
         if most > 1:  # Lucene's suggester then holds the first letter fixed
             texts |= {letter + term.text[1:] for letter in ascii_lowercase}
         suggest = {text: {"text": text, "term": how} for text in texts}
-        answer = self._search_all(self._moment(), {"size": 0, "suggest": suggest})["suggest"]
+        answer = self._search_all({"size": 0, "suggest": suggest})["suggest"]
         words = {row["text"] for [one] in answer.values() for row in one["options"]} | texts
         words.discard(term.text)
         counts = self.frequencies([Term(term.field, word) for word in words])
@@ -219,30 +206,34 @@ class OpenSearchEngine(Engine):
         return [text for far, _, text in sorted(near) if 0 < far <= most]
 
     def stored(self, doc_ids: Sequence[str]) -> list[StoredDocument]:
-        moment = self._moment()
-        asked = [doc_id for doc_id in dict.fromkeys(doc_ids) if doc_id not in moment.stored]
+        asked = [doc_id for doc_id in dict.fromkeys(doc_ids) if doc_id not in self._stored]
         found: dict[str, StoredDocument] = {}
         for part in _parts(asked, _STORED * 10):
             body = _page({"terms": {"doc_id": part}}, len(part), ["stored"])
-            for hit in self._search(moment, {**body, "track_total_hits": False})["hits"]:
+            for hit in self._search({**body, "track_total_hits": False})["hits"]:
                 found[hit["sort"][1]] = _stored(hit)
         return [
-            moment.stored.get(doc_id) or found.get(doc_id, StoredDocument()) for doc_id in doc_ids
+            self._stored.get(doc_id) or found.get(doc_id, StoredDocument()) for doc_id in doc_ids
         ]
 
-    def _search(self, moment: _Moment, body: Mapping[str, object]) -> Any:
-        return self._search_all(moment, body)["hits"]
+    def _remember(self, hit: Mapping[str, Any]) -> None:
+        if len(self._stored) >= _MOST_STORED:
+            self._stored = {}
+        self._stored[hit["sort"][1]] = _stored(hit)
 
-    def _search_all(self, moment: _Moment, body: Mapping[str, object]) -> Any:
+    def _search(self, body: Mapping[str, object]) -> Any:
+        return self._search_all(body)["hits"]
+
+    def _search_all(self, body: Mapping[str, object]) -> Any:
         """A shard that cannot answer fails the search: fewer hits would be taken for all."""
-        path = f"/{moment.made.concrete}/_search"
+        path = f"/{self.made.concrete}/_search"
         return self._ask("POST", path, body, allow_partial_search_results="false")
 
     def _ask(self, method: str, path: str, body: object, **params: str) -> Any:
         try:
             return self._cluster.ask(method, path, body, **params)
         except EngineBroken:
-            self._now = None  # another index may stand in its place already: who asks again sees it
+            self._is_old = True  # another index may stand in its place already
             raise
 
     def close(self) -> None:
@@ -299,12 +290,6 @@ def _scored(hit: Mapping[str, Any]) -> ScoredDoc:
 def _stored(hit: Mapping[str, Any]) -> StoredDocument:
     contents, packed = json.loads(hit["_source"]["stored"])
     return unpack(packed, contents)
-
-
-def _remember(moment: _Moment, hit: Mapping[str, Any]) -> None:
-    if len(moment.stored) >= _MOST_STORED:
-        moment.stored = {}
-    moment.stored[hit["sort"][1]] = _stored(hit)
 
 
 def _having(term: Term) -> Query:

@@ -52,13 +52,21 @@ public final class Bridge {
   }
 
   public static int open(String folder, String note) throws IOException {
+    return numbered(Index.open(folder, note));
+  }
+
+  private static int numbered(Index index) {
     int number = LAST.incrementAndGet();
-    INDEXES.put(number, new Index(folder, note));
+    INDEXES.put(number, index);
     return number;
   }
 
-  public static int refresh(int index) throws IOException {
-    return index(index).refresh();
+  public static boolean isCurrent(int index) throws IOException {
+    return index(index).isCurrent();
+  }
+
+  public static int reopen(int index) throws IOException {
+    return numbered(index(index).reopened());
   }
 
   public static int documents(int index) {

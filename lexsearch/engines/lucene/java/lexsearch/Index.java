@@ -9,24 +9,27 @@ import org.apache.lucene.store.AlreadyClosedException;
 import org.apache.lucene.store.Directory;
 import org.apache.lucene.store.FSDirectory;
 
-/** An index in a folder, open for reading. */
+/** An index in a folder as it was when it was opened, whatever is committed after that. */
 final class Index {
   static final String MADE = "lexsearch"; // the note's name
   private static final int MOST_CLAUSES = 65_536;
 
-  private final Directory directory;
   private final String note;
-  private volatile State state;
+  private final State state;
 
-  /** note: that the last commit must have. */
-  Index(String folder, String note) throws IOException {
-    IndexSearcher.setMaxClauseCount(MOST_CLAUSES);
+  private Index(State state, String note) {
+    this.state = state;
     this.note = note;
-    directory = FSDirectory.open(new File(folder).toPath());
-    check(directory, note);
-    state = new State(DirectoryReader.open(directory), 1);
   }
 
+  /** note: that the last commit must have. */
+  static Index open(String folder, String note) throws IOException {
+    IndexSearcher.setMaxClauseCount(MOST_CLAUSES);
+    // The folder is never closed: nothing of it is held, and all that is opened from it shares it.
+    Directory directory = FSDirectory.open(new File(folder).toPath());
+    check(directory, note);
+    return new Index(new State(DirectoryReader.open(directory)), note);
+  }
 
   /** Throws OutdatedLayout where the last commit has another note; any note will do for "". */
   static void check(Directory directory, String note) throws IOException {
@@ -34,33 +37,45 @@ final class Index {
     if (!note.isEmpty() && !note.equals(found)) throw new OutdatedLayout(found);
   }
 
-  /** See what was committed last; the state's number. Searches under way keep the old one open. */
-  synchronized int refresh() throws IOException {
-    State old = state;
-    DirectoryReader newer = DirectoryReader.openIfChanged(old.reader);
-    if (newer == null) return old.number;
+  /** Whether nothing was committed since. */
+  boolean isCurrent() throws IOException {
+    State held = hold();
     try {
-      check(directory, note);
+      return held.reader.isCurrent();
+    } finally {
+      held.reader.decRef();
+    }
+  }
+
+  /** The index as it is now: one more, which shares with this one what is still the same. */
+  Index reopened() throws IOException {
+    State held = hold();
+    DirectoryReader newer;
+    try {
+      newer = DirectoryReader.openIfChanged(held.reader);
+      if (newer == null) {
+        held.reader.incRef();
+        return new Index(held, note);
+      }
+    } finally {
+      held.reader.decRef();
+    }
+    try {
+      check(newer.directory(), note);
     } catch (IOException | RuntimeException error) {
       newer.close();
       throw error;
     }
-    state = new State(newer, old.number + 1);
-    old.reader.close();
-    return state.number;
+    return new Index(new State(newer), note);
   }
 
-  /** The state of now, held open until its reader's decRef. */
+  /** Its state, held open until its reader's decRef. */
   State hold() {
-    while (true) {
-      State now = state;
-      if (now.reader.tryIncRef()) return now;
-      if (now == state) throw new AlreadyClosedException("this index is closed");
-    }
+    if (state.reader.tryIncRef()) return state;
+    throw new AlreadyClosedException("this index is closed");
   }
 
-  synchronized void close() throws IOException {
-    state.reader.close();
-    directory.close();
+  void close() throws IOException {
+    state.reader.decRef();
   }
 }

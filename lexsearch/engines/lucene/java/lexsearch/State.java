@@ -27,13 +27,11 @@ final class State {
   static final String ID = "id", CONTENTS = "contents", PASSAGES = "passages";
 
   final DirectoryReader reader;
-  final int number;
   private final Columns columns = new Columns();
   private final Map<Long, IndexSearcher> searchers = new ConcurrentHashMap<>();
 
-  State(DirectoryReader reader, int number) {
+  State(DirectoryReader reader) {
     this.reader = reader;
-    this.number = number;
   }
 
   private IndexSearcher searcher(float k1, float b) {
