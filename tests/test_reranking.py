@@ -286,6 +286,8 @@ def test_a_question_splits_the_results_and_is_asked_once(tmp_path: Path) -> None
         "d": "a dog on a sofa",
         "e": "a bus",
         "f": "a bird",
+        "g": "a dog on a beach with a ball",
+        "h": "a dog on a sofa with a ball",
     }
     with open_in_memory(tmp_path / "index") as index:
         rows = [json.dumps({"doc_id": name, "text": text}) for name, text in texts.items()]
@@ -300,5 +302,5 @@ def test_a_question_splits_the_results_and_is_asked_once(tmp_path: Path) -> None
         session = index.session("dog")
         first = session.question() or ""
         assert session.answer(first, True)
-        assert str(session.query) == f"dog, {first}"
+        assert str(session.query) == f"dog, +{first}"
         assert session.question() not in (first, None)

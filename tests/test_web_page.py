@@ -481,13 +481,10 @@ def test_pictures_are_selected_by_click_shift_keys_and_drag(open_page) -> None:
 def test_a_finger_that_rests_selects_on_a_phone(open_page) -> None:
     size = {"width": 390, "height": 800}
     page = open_page("?q=red, blue", viewport=size, has_touch=True, is_mobile=True)
-    touch = page.context.new_cdp_session(page)
-    box = first(page).bounding_box()
-    assert box
-    point = [{"x": box["x"] + 40, "y": box["y"] + 40, "id": 0}]
-    touch.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": point})
+    thumb = first(page).locator(".thumb").first
+    thumb.dispatch_event("pointerdown", {"pointerType": "touch"})
     expect(page.locator("#selected")).to_have_text("1 picture selected")
-    touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    thumb.dispatch_event("pointerup", {"pointerType": "touch"})
     page.locator(".tile").nth(1).locator("a").tap()
     expect(page.locator("#selected")).to_have_text("2 pictures selected")
     bar = page.locator("#selection").bounding_box()
