@@ -1,13 +1,16 @@
-"""A server with a language model that says what a test wants."""
+"""Language models that say what a test wants: one in this process, and one behind a server."""
 
 from __future__ import annotations
 
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from lexsearch.errors import ModelError
+from lexsearch.language import Ask, LanguageModel
 
 Said = str | int | float | bytes
 """What it answers: words, an HTTP status, so many seconds of silence, or a body as it is."""
@@ -26,6 +29,20 @@ GOOD = "\n".join(
         "chairs, grass, children",
     ]
 )
+
+
+class ScriptedModel(LanguageModel):
+    """A model of one's own that says what a test wants."""
+
+    note = key = "scripted"
+
+    def __init__(self, says: Callable[[Ask], str | ModelError]) -> None:
+        self.says = says
+        self.asked: list[Ask] = []
+
+    def ask(self, asked: Sequence[Ask]) -> list[str | ModelError]:
+        self.asked += asked
+        return list(map(self.says, asked))
 
 
 class Scripted(ThreadingHTTPServer):

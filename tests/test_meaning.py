@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,29 +11,17 @@ from click.testing import CliRunner
 from conftest import open_in_memory
 from hypothesis import given
 from hypothesis import strategies as st
-from scripted import scripted
+from scripted import ScriptedModel, scripted
 
 import lexsearch
 from lexsearch.cli import cli
 from lexsearch.errors import ModelError
-from lexsearch.language import LLM_MODEL, LLM_URL, Ask, LanguageModel
+from lexsearch.language import LLM_MODEL, LLM_URL
 from lexsearch.records import Suggestion
 from lexsearch.searching.meaning import chosen, meant_by
 
 CAPTIONS = ["an orange sky over the sea", "the evening sky", "a dog by the sea", "the sea"]
 KNOWN = {"sky": 2, "sea": 3, "evening": 1}
-
-
-class Chooser(LanguageModel):
-    note = key = "chooser"
-
-    def __init__(self, says: Callable[[Ask], str | ModelError]) -> None:
-        self.says = says
-        self.asked: list[Ask] = []
-
-    def ask(self, asked: Sequence[Ask]) -> list[str | ModelError]:
-        self.asked += asked
-        return list(map(self.says, asked))
 
 
 @pytest.fixture
@@ -45,7 +33,7 @@ def index(tmp_path: Path) -> Iterator[lexsearch.Index]:
 
 
 def test_words_of_the_index_are_chosen_with_how_many_have_them(index: lexsearch.Index) -> None:
-    model = Chooser(lambda asked: "1. evening\n2. Sky\nred dusk\nunicorn")
+    model = ScriptedModel(lambda asked: "1. evening\n2. Sky\nred dusk\nunicorn")
     assert meant_by(index, "sunset", model) == [Suggestion("evening", 1), Suggestion("sky", 2)]
     [asked] = model.asked
     assert "sunset" in asked.user
@@ -54,7 +42,7 @@ def test_words_of_the_index_are_chosen_with_how_many_have_them(index: lexsearch.
 
 @pytest.mark.parametrize("says", ["-", "", ModelError("alas"), "None of these words fits the sea."])
 def test_where_nothing_fits_there_is_none(says: str | ModelError, index: lexsearch.Index) -> None:
-    assert meant_by(index, "sunset", Chooser(lambda asked: says)) == []
+    assert meant_by(index, "sunset", ScriptedModel(lambda asked: says)) == []
 
 
 @given(st.text())
